@@ -1,0 +1,69 @@
+"""The command `lampforge`. It only names the commands: each lives with its topic, imported when called.
+
+lampforge --help
+lampforge preview --help
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import NamedTuple
+
+import click
+
+from . import __version__
+
+
+class Place(NamedTuple):
+    """Where a command is defined, and the line that --help shows for it without importing it."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS = {
+    "preview": Place(".lamp.preview", "preview", "Show a lamp program, in the terminal or as a picture."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is called, so that --help need not wait for torch or numpy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now; None if there is none."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        command = getattr(importlib.import_module(place.module, __package__), place.attribute)
+        assert isinstance(command, click.Command), f"{place.module}.{place.attribute} is no click command"
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with a suggestion for a name that is nearly right."""
+        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if near and args[0] not in COMMANDS:
+            ctx.fail(f"no command {args[0]!r}; did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands for --help, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place.help) for name, place in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lampforge")
+def main() -> None:
+    """Small language models that turn a wish into a program for a 172-LED lamp."""
+
+
+if __name__ == "__main__":
+    main()

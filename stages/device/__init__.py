@@ -1,0 +1,1 @@
+"""What runs on the Pi. Imports neither torch nor dvc nor mlflow."""

@@ -1,0 +1,393 @@
+"""An answer from a GGUF model through llama.cpp, on the CPU: what the lamp's owner waits for.
+
+Comes in: a GGUF file with its chat template, and a prompt. Goes out: the text, with token counts and times.
+Always holds: under the grammar a finished answer is a valid program; on one machine the same prompt,
+temperature and seed give the same text, whatever was asked before.
+
+llama.cpp is called through its C interface: less than 2 % of a small model's time is spent outside its
+forward pass. Not thread-safe: a Generator answers one prompt at a time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+# Read when OpenMP is loaded. Threads that spin at a barrier slow down whatever else runs on the few cores of
+# a Pi (speech to text does), and as soon as something does, themselves: 200 tokens/s instead of 1,200.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import llama_cpp.llama_cpp as llama
+import numpy as np
+from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+from ..errors import UserError, one_line
+from ..lamp.grammar import lamp_grammar
+
+Message = dict[str, str]
+
+# Prompts are evaluated in blocks of this many tokens, cut at multiples of it. Rounding hangs on the size of a
+# block (logits differ by 0.02 at Q4_K_M), so only whole blocks are kept for the next prompt: otherwise an
+# answer would hang on what was asked before. At most this many tokens are evaluated again for nothing.
+BLOCK = 32
+_METADATA_BYTES = 16384
+
+# Below this file size one thread is fastest: waiting for others takes longer than what they save. Measured
+# on 2 cores with other work on them: 2.4 MB 3,300 tokens/s with one thread and 1,200 with two, 16 MB 300 and
+# 200, 62 MB about 110 and 90; each barrier costs 10 us, so on idle cores the two meet near 16 MB.
+SINGLE_THREAD_BYTES = 16 << 20
+
+_ERROR = 4  # ggml_log_level
+_CANDIDATE = np.dtype([("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])  # llama_token_data
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model wrote, without the end token, and what that took (ms of wall time).
+
+    n_prompt: prompt tokens evaluated for this answer; those kept from the prompt before are not counted.
+    n_tokens: tokens of `text`. finished: the model ended the answer, or the grammar's program is complete;
+    otherwise max_tokens or the context ran out. first_token_ms: from the call to the first token.
+    decode_ms: from the first token to the last, so the speed of decoding is (n_tokens - 1) / decode_ms.
+    """
+
+    text: str
+    n_prompt: int
+    n_tokens: int
+    finished: bool
+    first_token_ms: float
+    total_ms: float
+    decode_ms: float
+
+
+class Generator:
+    """A loaded model. Use it as a context manager, or `close` it: llama.cpp's memory is not Python's.
+
+    n_ctx: tokens of prompt and answer together. n_threads: see `default_threads`. grammar: GBNF text, default
+    `lamp_grammar()`. verbose: llama.cpp's own log goes to stderr.
+    Raises UserError for a file that is missing or no usable GGUF, ValueError for a grammar that is none.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        n_ctx: int = 2048,
+        n_threads: int | None = None,
+        grammar: str | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self._model: Any = None
+        self._context: Any = None
+        self._grammar: _Grammar | None = None
+        check_magic(path)
+        self.n_threads = n_threads or default_threads(path)
+        try:
+            self._load(path, n_ctx, _Log(verbose))
+            text = lamp_grammar() if grammar is None else grammar
+            self._grammar = _Grammar.parse(self._vocab, text, min(self._end))
+        except BaseException:
+            self.close()
+            raise
+        self._pieces = _Pieces(self._vocab)
+        self._kept: list[int] = []  # prompt tokens in llama.cpp's memory that were evaluated in whole blocks
+        self._tokens: Any = (llama.llama_token * BLOCK)()
+        self._no_logits = (ctypes.c_int8 * BLOCK)()
+        self._candidates = np.zeros(self.n_vocab, _CANDIDATE)
+
+    def _load(self, path: Path, n_ctx: int, log: _Log) -> None:
+        llama.llama_backend_init()
+        model = llama.llama_model_default_params()
+        model.n_gpu_layers = 0
+        self._model = llama.llama_model_load_from_file(os.fsencode(path), model)
+        if not self._model:
+            raise UserError(f"{path}: cannot be loaded ({log.reason()}); make or copy the file again")
+        context = llama.llama_context_default_params()
+        context.n_ctx, context.n_batch, context.n_ubatch = n_ctx, BLOCK, BLOCK
+        context.n_threads = context.n_threads_batch = self.n_threads
+        self._context = llama.llama_init_from_model(self._model, context)
+        if not self._context:
+            raise UserError(f"{path}: no context of {n_ctx} tokens ({log.reason()}); take a smaller one")
+        self.n_ctx = llama.llama_n_ctx(self._context)
+        self._memory = llama.llama_get_memory(self._context)
+        self._vocab: Any = llama.llama_model_get_vocab(self._model)
+        self.n_vocab = llama.llama_vocab_n_tokens(self._vocab)
+        self._end = frozenset(t for t in range(self.n_vocab) if llama.llama_vocab_is_eog(self._vocab, t))
+        if not self._end:
+            raise UserError(f"{path}: the vocabulary has no end token; convert the model with an eos_token")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free what llama.cpp allocated; a second call does nothing."""
+        if self._grammar:
+            self._grammar.close()
+        if self._context:
+            llama.llama_free(self._context)
+        if self._model:
+            llama.llama_model_free(self._model)
+        self._model = self._context = self._grammar = None
+
+    def metadata(self, key: str) -> str:
+        """A text from the GGUF's metadata. Raises UserError when the file does not have it."""
+        buffer = ctypes.create_string_buffer(_METADATA_BYTES)
+        length = llama.llama_model_meta_val_str(self._model, key.encode(), buffer, len(buffer))
+        if length < 0:
+            raise UserError(f"the GGUF file has no {key!r}; make it with `dvc repro model_gguf`")
+        return buffer.value.decode()
+
+    def prompt(self, messages: Sequence[Message]) -> str:
+        """`messages` in the chat template of the GGUF, with the opening of the answer.
+
+        The same text as transformers' `apply_chat_template(messages, add_generation_prompt=True)`.
+        """
+        return str(self._template(messages=messages).prompt)
+
+    @cached_property
+    def _template(self) -> Any:
+        source = llama.llama_model_chat_template(self._model, None)
+        if source is None:
+            raise UserError("the GGUF file has no chat template; convert the model with its tokenizer's files")
+        special = [get(self._vocab) for get in (llama.llama_vocab_bos, llama.llama_vocab_eos)]
+        bos, eos = (llama.llama_vocab_get_text(self._vocab, t).decode() if t >= 0 else "" for t in special)
+        return Jinja2ChatFormatter(source.decode(), bos_token=bos, eos_token=eos)
+
+    def tokens(self, text: str) -> list[int]:
+        """Token ids of a rendered prompt. No special token is added: the template has written them."""
+        data = text.encode()
+        ids = (llama.llama_token * (len(data) + 2))()
+        count = llama.llama_tokenize(self._vocab, data, len(data), ids, len(ids), False, True)
+        if count < 0:
+            raise RuntimeError(f"llama.cpp makes {-count} tokens of {len(data)} bytes")
+        return list(ids[:count])
+
+    def generate(
+        self,
+        prompt: str | Sequence[int],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        grammar: bool = True,
+    ) -> Answer:
+        """Answer `prompt`: rendered text or token ids.
+
+        temperature: 0 takes the likeliest token. grammar: write a lamp program and nothing else.
+        Raises UserError for a prompt that fills the context, ValueError for an empty one.
+        """
+        start = time.perf_counter()
+        if not self._grammar:
+            raise ValueError("this Generator is closed")
+        ids = self.tokens(prompt) if isinstance(prompt, str) else list(prompt)
+        if not ids or max_tokens < 1:
+            raise ValueError(f"prompt of {len(ids)} tokens, answer of {max_tokens}: both must be 1 or more")
+        room = self.n_ctx - len(ids)
+        if room < 1:
+            raise UserError(f"the prompt has {len(ids)} tokens and the context {self.n_ctx}; shorten the prompt")
+        sampler = _sampler(temperature, seed)
+        state = self._grammar.copy() if grammar else None
+        try:
+            evaluated = self._evaluate(ids)
+            written, finished, first = self._decode(sampler, state, min(max_tokens, room))
+        finally:
+            llama.llama_sampler_free(sampler)
+            if state:
+                state.close()
+        last = time.perf_counter()
+        text = b"".join(self._pieces[token] for token in written).decode(errors="replace")
+        times = (first - start, time.perf_counter() - start, last - first)
+        return Answer(text, evaluated, len(written), finished, *(1000 * seconds for seconds in times))
+
+    def _evaluate(self, ids: list[int]) -> int:
+        """Bring the prompt into llama.cpp's memory. Returns how many tokens had to be evaluated."""
+        same = 0
+        for kept, wanted in zip(self._kept, ids[:-1], strict=False):  # the last one is needed for its logits
+            if kept != wanted:
+                break
+            same += 1
+        same -= same % BLOCK
+        if not llama.llama_memory_seq_rm(self._memory, 0, same, -1):
+            same = 0  # a kind of model that cannot forget a part
+            llama.llama_memory_clear(self._memory, False)
+        self._kept = self._kept[:same]
+        for begin in range(same, len(ids), BLOCK):
+            block = ids[begin : begin + BLOCK]
+            self._tokens[: len(block)] = block
+            batch = llama.llama_batch_get_one(self._tokens, len(block))
+            if begin + BLOCK < len(ids):
+                batch.logits = self._no_logits
+            _check(llama.llama_decode(self._context, batch))
+        self._kept = ids[: len(ids) - len(ids) % BLOCK]
+        return len(ids) - same
+
+    def _decode(self, sampler: Any, grammar: _Grammar | None, limit: int) -> tuple[list[int], bool, float]:
+        """The tokens of the answer, whether it is finished, and when the first one was there (s)."""
+        # A small model comes by here some thousand times a second, so names are looked up once.
+        sample, decode, context = llama.llama_sampler_sample, llama.llama_decode, self._context
+        tokens, end, pieces = self._tokens, self._end, self._pieces
+        batch = llama.llama_batch_get_one(tokens, 1)
+        written: list[int] = []
+        first = 0.0
+        while True:
+            token = sample(sampler, context, -1)
+            if grammar and not grammar.allows(token):
+                token = self._sample_allowed(sampler, grammar)
+            first = first or time.perf_counter()
+            if token in end:
+                return written, True, first
+            written.append(token)
+            if grammar:
+                grammar.accept(token)
+                # A complete program ends in a brace, and then the end token need not be computed.
+                if pieces[token].endswith(b"}") and grammar.allows(grammar.end):
+                    return written, True, first
+            if len(written) == limit:
+                return written, False, first
+            tokens[0] = token
+            status = decode(context, batch)
+            if status:
+                _check(status)
+
+    def _sample_allowed(self, sampler: Any, grammar: _Grammar) -> int:
+        """Sample again, from what the grammar allows of the whole vocabulary."""
+        logits = llama.llama_get_logits_ith(self._context, -1)
+        self._candidates["id"] = np.arange(self.n_vocab)
+        self._candidates["logit"] = np.ctypeslib.as_array(logits, (self.n_vocab,))
+        data = self._candidates.ctypes.data_as(llama.llama_token_data_p)
+        array = llama.llama_token_data_array(data, self.n_vocab, -1, False)
+        llama.llama_sampler_apply(grammar.sampler, ctypes.byref(array))
+        llama.llama_sampler_apply(sampler, ctypes.byref(array))
+        chosen = array.data[array.selected]
+        if chosen.logit == -math.inf:
+            raise RuntimeError("no token of this vocabulary goes on with the program")
+        return int(chosen.id)
+
+
+class _Grammar:
+    """A place in a grammar: what may come next. `end` is an end token of the vocabulary."""
+
+    def __init__(self, sampler: Any, end: int) -> None:
+        self.sampler, self.end = sampler, end
+        self._one: Any = llama.llama_token_data()
+        self._array = llama.llama_token_data_array(ctypes.pointer(self._one), 1, -1, False)
+        self._reference = ctypes.byref(self._array)
+
+    @classmethod
+    def parse(cls, vocab: Any, text: str, end: int) -> _Grammar:
+        """The start of a grammar. Raises ValueError where llama.cpp gives back no sampler."""
+        # An empty text would give a sampler that allows everything.
+        sampler = llama.llama_sampler_init_grammar(vocab, text.encode(), b"root") if text else None
+        if not sampler:
+            raise ValueError(f"llama.cpp cannot parse this grammar: {text[:60]!r}")
+        return cls(sampler, end)
+
+    def copy(self) -> _Grammar:
+        """The same place again; ten times faster than parsing."""
+        return _Grammar(llama.llama_sampler_clone(self.sampler), self.end)
+
+    def allows(self, token: int) -> bool:
+        """Whether `token` may come next. For an end token: whether the text is complete.
+
+        As llama.cpp does it itself: the token that was sampled freely is nearly always allowed, and looking
+        at one costs 4 us, at a whole vocabulary of 2,048 about 170.
+        """
+        self._one.id, self._one.logit = token, 0.0
+        llama.llama_sampler_apply(self.sampler, self._reference)
+        return bool(self._one.logit == 0.0)
+
+    def accept(self, token: int) -> None:
+        """Go on behind `token`, which must be allowed: llama.cpp ends the process otherwise."""
+        llama.llama_sampler_accept(self.sampler, token)
+
+    def close(self) -> None:
+        llama.llama_sampler_free(self.sampler)
+
+
+class _Pieces(dict[int, bytes]):
+    """The text of each token, asked for once. Lazily: some vocabularies have 260,000, and answers use few."""
+
+    def __init__(self, vocab: Any) -> None:
+        super().__init__()
+        self._vocab = vocab
+
+    def __missing__(self, token: int) -> bytes:
+        size = -llama.llama_token_to_piece(self._vocab, token, None, 0, 0, True)
+        buffer = ctypes.create_string_buffer(max(size, 1))
+        llama.llama_token_to_piece(self._vocab, token, buffer, size, 0, True)
+        self[token] = buffer.raw[:size]
+        return self[token]
+
+
+class _Log:
+    """llama.cpp's log, of which there is one: kept off stderr unless `verbose`, errors remembered."""
+
+    errors: ClassVar[list[str]] = []
+    verbose: ClassVar[bool] = False
+
+    def __init__(self, verbose: bool) -> None:
+        _Log.errors, _Log.verbose = [], verbose
+        llama.llama_log_set(_on_log, ctypes.c_void_p(0))
+
+    def reason(self) -> str:
+        """The first error, in one line."""
+        first = self.errors[0] if self.errors else "llama.cpp gives no reason"
+        return first.rpartition("error loading model: ")[2]
+
+
+@llama.llama_log_callback  # type: ignore[untyped-decorator]
+def _on_log(level: int, text: bytes, _: Any) -> None:
+    line = text.decode(errors="replace")
+    if level == _ERROR:
+        _Log.errors.append(line.strip())
+    if _Log.verbose:
+        sys.stderr.write(line)
+
+
+def _sampler(temperature: float, seed: int) -> Any:
+    chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+    if temperature > 0:
+        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_temp(temperature))
+        # The highest seed means "take any" to llama.cpp.
+        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_dist(seed % llama.LLAMA_DEFAULT_SEED))
+    else:
+        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_greedy())
+    return chain
+
+
+def _check(status: int) -> None:
+    if status:
+        raise RuntimeError(f"llama_decode failed with status {status}")
+
+
+def check_magic(path: Path) -> None:
+    """Raises UserError unless `path` is a file that begins as GGUF files do."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise UserError(one_line(error)) from None
+    if magic != b"GGUF":
+        raise UserError(f"{path}: no GGUF file (it begins with {magic!r}); give the .gguf of a converted model")
+
+
+def default_threads(path: Path) -> int:
+    """One for a small model, else one per physical core that this process may use, at most 4."""
+    if path.stat().st_size < SINGLE_THREAD_BYTES:
+        return 1
+    cores = set()
+    for cpu in os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1):
+        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        cores.add(siblings.read_text() if siblings.exists() else str(cpu))
+    return min(4, len(cores))

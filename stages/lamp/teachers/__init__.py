@@ -1,0 +1,1 @@
+"""Who answers the requests: one module per teacher."""

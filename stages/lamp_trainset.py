@@ -1,0 +1,86 @@
+"""Turn screened answers into chat rows, split into training and validation.
+
+In:   screened.jsonl
+Out:  a folder with train.jsonl and val.jsonl, rows of id, category and messages (system, user, assistant)
+      as TRL reads them, and request_format.json (how requests are put to the model)
+Holds: the split is stratified by category; which side a row is on hangs on its id and the seed, so adding
+      rows moves at most a few others across the border.
+Run:  python -m stages.lamp_trainset --screened data/lamp/screened.jsonl --out data/lamp/trainset
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .command import stage
+from .errors import UserError
+from .lamp.asking import FILE, RequestFormat
+
+
+@dataclass(frozen=True)
+class Params:
+    """Section lamp_trainset of params.yaml; its comments say what each key does."""
+
+    seed: int
+    validation_share: float
+    system_prompt: str
+    request_template: str
+
+
+@stage(__doc__, screened="data/lamp/screened.jsonl", out="data/lamp/trainset")
+def main(screened: Path, out: Path, params_path: Path) -> None:
+    from . import files, params
+
+    knobs = params.load(Params, "lamp_trainset", params_path)
+    rows = list(files.read_rows(screened, ("id", "prompt", "category", "response")))
+    if not rows:
+        raise UserError(f"{screened}: no rows were kept; see rejected.jsonl beside it for the reasons")
+    asking = RequestFormat(knobs.system_prompt, knobs.request_template)
+    if not 0 < knobs.validation_share < 1:
+        raise UserError(
+            f"{params_path}, lamp_trainset.validation_share: {knobs.validation_share} is not between 0 and 1"
+        )
+    if "{prompt}" not in knobs.request_template:
+        raise UserError(f"{params_path}, lamp_trainset.request_template: {knobs.request_template!r} has no {{prompt}}")
+    validation = validation_ids(rows, knobs.validation_share, knobs.seed)
+    sides = (
+        [row for row in rows if row["id"] not in validation],
+        [row for row in rows if row["id"] in validation],
+    )
+    with files.published_folder(out) as folder:
+        for name, side in zip(("train.jsonl", "val.jsonl"), sides, strict=True):
+            files.write_rows(folder / name, (chat_row(row, asking) for row in side))
+        files.write_json(folder / FILE, asdict(asking))
+    click.echo(f"{out}: {len(sides[0])} rows to train on, {len(sides[1])} to validate with")
+
+
+def validation_ids(rows: list[dict[str, Any]], share: float, seed: int) -> set[str]:
+    """The ids of the validation rows: in each category the `share` whose hashed ids come first."""
+    by_category: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        by_category[row["category"]].append(row["id"])
+    chosen: set[str] = set()
+    for ids in by_category.values():
+        ids.sort(key=lambda identity: hashlib.sha256(f"{seed}:{identity}".encode()).digest())
+        chosen.update(ids[: round(share * len(ids))])
+    return chosen
+
+
+def chat_row(row: dict[str, Any], asking: RequestFormat) -> dict[str, Any]:
+    """One row in TRL's conversational form."""
+    answer = {"role": "assistant", "content": row["response"]}
+    return {
+        "id": row["id"],
+        "category": row["category"],
+        "messages": [*asking.messages(row["prompt"]), answer],
+    }
+
+
+if __name__ == "__main__":
+    main()

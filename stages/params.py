@@ -1,0 +1,61 @@
+"""params.yaml, the only home of knobs: one section per stage, read into a frozen dataclass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from .errors import UserError
+
+Section = TypeVar("Section")
+
+
+def load(kind: type[Section], section: str, path: Path) -> Section:
+    """The parameters of `section` as a `kind`, which is a frozen dataclass without defaults.
+
+    Raises UserError listing every unknown, missing or wrongly typed key at once.
+    """
+    import pydantic  # costs 0.1 s, which `--help` need not pay
+
+    config = pydantic.ConfigDict(extra="forbid", strict=True)
+    strict = pydantic.dataclasses.dataclass(kind, frozen=True, config=config)
+    try:
+        return cast(Section, pydantic.TypeAdapter(strict).validate_json(_as_json(_section(section, path))))
+    except pydantic.ValidationError as error:
+        faults = "; ".join(_fault(detail) for detail in error.errors())
+        raise UserError(f"{path}, section {section}: {faults}. Correct the file or the -S option") from None
+
+
+def _as_json(value: Any) -> str:
+    # Through JSON, so that strict checking lets a YAML list stand for a tuple.
+    import json
+
+    return json.dumps(value, default=repr)
+
+
+def _section(section: str, path: Path) -> Any:
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _as_json(values)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run from the repository root or pass --params") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}; correct the file") from None
+    except (ValueError, TypeError, IndexError, RecursionError) as error:
+        raise UserError(f"{path}: holds a value that is no knob ({error}); correct the file") from None
+    if not isinstance(values, dict) or section not in values:
+        raise UserError(f"{path}: no section {section!r}; restore it (git checkout {path.name})")
+    return values[section]
+
+
+def _fault(detail: Any) -> str:
+    key = ".".join(str(part) for part in detail["loc"]) or "(section)"
+    if detail["type"] == "missing":
+        return f"{key} is missing"
+    if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{key} is unknown"
+    return f"{key}: {detail['msg'].lower()}, got {detail['input']!r}"

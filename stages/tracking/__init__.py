@@ -1,0 +1,1 @@
+"""Lineage (which bytes made which) and MLflow runs."""

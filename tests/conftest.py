@@ -1,0 +1,14 @@
+"""What must be set before a test imports a library: nothing is fetched, nothing reported, no thread spins."""
+
+import os
+
+os.environ.update(
+    OMP_WAIT_POLICY="passive",
+    HF_HUB_OFFLINE="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    DVC_NO_ANALYTICS="1",
+    MLFLOW_DISABLE_TELEMETRY="true",
+)
+# Set inside a stage of DVC: a test that runs there must not write to that repository's runs.
+for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI"):
+    os.environ.pop(name, None)

@@ -1,0 +1,112 @@
+"""Does a frame look like a picture of the library: each like itself, none like another."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from stages.lamp import clock_face, film, pixel_art
+from stages.lamp.resemblance import COLOR_SHARE, LIKENESS, mostly, shows_clock, shows_picture
+
+
+def shot(*elements):
+    command = {"type": "render", "elements": list(elements)}
+    step = {"id": "s1", "command": command, "duration": None}
+    return film.watch({"program": {"name": "n", "steps": [step]}}).shots[0]
+
+
+def drawn(picture, ground="#000000", **palette):
+    """A shot of a picture, some of its letters in other colours."""
+    shown = replace(picture, palette={**picture.palette, **palette})
+    return shot(*pixel_art.elements(shown, ground))
+
+
+def found(words, name, seen, **meaning):
+    return list(shows_picture({"intent": "picture", "object": name, **meaning}, seen, words))
+
+
+# Pictures --------------------------------------------------------------------------------------------------
+
+
+def test_every_picture_passes_for_itself_and_none_of_all_pairs_for_another(words):
+    shots = {name: drawn(picture) for name, picture in words.pictures.items()}
+    assert len(shots) == 93
+    passing = {pair for pair in itertools.product(shots, repeat=2) if not found(words, pair[0], shots[pair[1]])}
+    assert passing == {(name, name) for name in shots}
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "reason"),
+    [
+        ("circle", "football", "inside, 80 LEDs that are one part of circle are of several colours"),
+        ("circle", "yin_yang", "inside, 80 LEDs that are one part of circle are of several colours"),
+        ("football", "circle", "the parts of football have one colour"),
+        ("football", "yin_yang", "inside, 50 LEDs that are one part of football are of several colours"),
+        ("yin_yang", "circle", "the parts of yin_yang have one colour"),
+        ("yin_yang", "football", "inside, 40 LEDs that are one part of yin_yang are of several colours"),
+    ],
+)
+def test_pictures_of_one_outline_are_told_apart_by_what_is_inside(words, asked, shown, reason):
+    shapes = [film.as_shape(words.pictures[name].mask()) for name in (asked, shown)]
+    assert film.likeness(*shapes)[0] == 1, "their outlines are the same"
+    assert found(words, asked, drawn(words.pictures[shown])) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"), [("smiley_face", "winking_face"), ("winking_face", "smiley_face"), ("sword", "pencil")]
+)
+def test_the_wrong_one_of_two_that_are_alike_is_named_for_what_it_is(words, asked, shown):
+    assert f"looks more like {shown}" in found(words, asked, drawn(words.pictures[shown]))
+
+
+def test_a_picture_may_be_in_other_colours_as_long_as_its_parts_differ(words):
+    football = words.pictures["football"]
+    first, second = football.palette
+    assert found(words, "football", drawn(football, **{first: "#FF0000", second: "#0000FF"})) == []
+    alike = {first: "#FF0000", second: "#FA0000"}
+    assert found(words, "football", drawn(football, **alike)) == ["the parts of football have one colour"]
+
+
+def test_what_is_asked_for_in_a_colour_has_it_in_its_main_part(words):
+    star = words.pictures["star"]
+    red, blue = (drawn(star, **{star.colour: color}) for color in ("#FF0000", "#0000FF"))
+    assert found(words, "star", red, colors=["#FF0000"]) == []
+    [reason] = found(words, "star", blue, colors=["#FF0000"])
+    assert reason.startswith("the star is #FF0000 in 0 of ")
+
+
+def test_what_is_asked_for_on_a_ground_stands_on_it(words):
+    navy, black = (drawn(words.pictures["star"], ground) for ground in ("#000080", "#000000"))
+    assert found(words, "star", navy, ground="#000080") == []
+    [reason] = found(words, "star", black, ground="#000080")
+    assert reason == f"likeness to star is 0.50, at least {LIKENESS} is wanted"
+
+
+def test_most_of_the_cells_must_be_of_the_colour():
+    rows = [[(255, 0, 0)] * 7 + [(0, 0, 255)] * 3] * 14
+    cells = frozenset(itertools.product(range(10), range(14)))
+    assert pytest.approx(0.7) == COLOR_SHARE
+    assert list(mostly(rows, cells, "#FF0000", "the ground")) == []
+    assert list(mostly(rows, cells, "#0000FF", "the ground")) == ["the ground is #0000FF in 42 of 140 LEDs"]
+
+
+# Clocks ----------------------------------------------------------------------------------------------------
+
+TIMES = list(itertools.product(range(1, 13), (0, 15, 30, 45)))
+
+
+def clock(hour, minute):
+    return shot(*clock_face.elements(hour, minute)).frames[0]
+
+
+@pytest.mark.parametrize(("hour", "minute"), [(3, 0), (12, 30), (6, 45), (9, 15)])
+def test_a_time_is_told_from_every_other(hour, minute):
+    passing = [time for time in TIMES if not list(shows_clock({"hour": hour, "minute": minute}, clock(*time)))]
+    assert passing == [(hour, minute)]
+
+
+def test_a_clock_is_of_the_colour_that_was_asked_for():
+    three = {"intent": "clock", "hour": 3, "minute": 0}
+    shown = next(element["color"] for element in clock_face.elements(3, 0) if element["type"] != "fill")
+    assert list(shows_clock({**three, "colors": [shown]}, clock(3, 0))) == []
+    assert list(shows_clock({**three, "colors": ["#00C800"]}, clock(3, 0))) == ["the clock is not #00C800"]
