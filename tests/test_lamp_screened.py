@@ -105,12 +105,12 @@ def test_a_rejected_row_is_written_as_it_came(tmp_path):
 
 
 @pytest.mark.parametrize("odd", [5, None, True, ["red"], program()])
-@pytest.mark.parametrize("key", ["prompt", "response"])
+@pytest.mark.parametrize("key", ["prompt", "category", "response"])
 def test_a_request_or_an_answer_that_is_no_text_is_rejected_as_it_came(tmp_path, key, odd):
     bad = {**row("odd", "blue"), key: odd}
     kept, rejected = screened(tmp_path, row("good", "red"), bad)
     assert kept == ["good"]
-    assert rejected == {"odd": ["prompt and response must be strings (a program as a string of JSON)"]}
+    assert rejected == {"odd": ["id, prompt, category and response must be strings"]}
     assert metrics(tmp_path)["reasons"] == {"not-text": 1}
     [written] = read(tmp_path, "rejected.jsonl")
     assert written.pop("reasons") and written == bad

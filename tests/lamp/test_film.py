@@ -71,8 +71,15 @@ def test_only_a_loop_that_goes_round_for_ever_repeats_and_each_timed_step_counts
     assert (seen.repeats, seen.timed_ms) == (repeats, timed_ms)
 
 
-def test_no_more_than_64_shots_are_watched():
-    assert len(watch(program(*[(RED, 10)] * 65)).shots) == 64
+def test_every_shot_of_a_long_program_is_watched_to_the_last():
+    seen = watch(program(*[(RED, 10)] * 65, (WHITE, None)))
+    assert len(seen.shots) == 66
+    assert (seen.repeats, seen.timed_ms) == (False, 650)
+
+
+def test_a_short_pulse_in_a_long_step_counts_for_the_little_time_that_it_lasts():
+    seen = watch(program((pattern("pulse", color="#FFFFFF", speed=400), 60_000)))
+    assert seen.shots[0].light < 0.05
 
 
 def test_light_is_the_mean_over_a_shot_and_the_brightest_its_peak():

@@ -160,7 +160,8 @@ def test_a_count_of_eight_is_said_and_takes_an(words, benchmark_path):
 
 
 def test_what_takes_no_article_has_none_anywhere(requests, words):
-    nouns = {noun for picture in words.trained_pictures().values() if picture.article == "" for noun in picture.say}
+    # The first noun takes none; further ones ("planet with a ring") follow the usual rule.
+    nouns = {picture.say[0] for picture in words.trained_pictures().values() if picture.article == ""}
     assert "piano keys" in nouns
     expression = re.compile(rf"\ban? (?:(?!behind|over|on|then|first)[\w-]+ )*(?:{'|'.join(map(re.escape, nouns))})\b")
     assert [row["prompt"] for row in requests if expression.search(row["prompt"])] == []

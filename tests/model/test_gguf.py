@@ -92,7 +92,7 @@ def test_llama_cpp_knows_the_quants_that_the_pipeline_makes() -> None:
 def test_what_is_no_gguf_file_is_named_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.gguf"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"broken\.gguf: not a GGUF file .* dvc repro model_gguf") as refused:
+    with pytest.raises(UserError, match=r"broken\.gguf: not a GGUF file .*`dvc repro model_gguf`") as refused:
         gguf.read_metadata(path)
     assert "\n" not in str(refused.value)
 
@@ -113,7 +113,7 @@ def test_a_missing_converter_says_how_to_get_it(
 
 def test_what_the_converter_does_not_take_ends_in_its_last_words_on_one_line(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    with pytest.raises(UserError, match="cannot be converted to GGUF: .+") as refused:
+    with pytest.raises(UserError, match=r"cannot be converted to GGUF: .+") as refused:
         gguf.convert(tmp_path / "model", tmp_path / "out.gguf", "tiny")
     assert "\n" not in str(refused.value)
 
