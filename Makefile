@@ -18,8 +18,12 @@ export OMP_WAIT_POLICY ?= passive
 
 BOOTSTRAP := PATH="$(SYSTEM_PATH)" $(PYTHON) tools/bootstrap.py
 
+# Columns that say little when experiments are compared.
+LESS := .*(stages/|data/|models/|remarks|reasons|kept|rejected|seen|F16|Q8_0|hot|free|unseen|baseline|n$$|loss|rows|tokens
+LESS := $(LESS)|steps$$|parameters|Created|rss|file_mb|tps|first).*
+
 .DEFAULT_GOAL := help
-.PHONY: setup repro test test-slow lint format bench dashboard lock clean help
+.PHONY: setup repro test test-slow lint format bench dashboard experiments lock clean help
 
 setup: ## build .venv; only what is missing (first time: about 6 minutes on 2 cores)
 	@$(BOOTSTRAP)
@@ -48,6 +52,9 @@ dashboard: setup ## show the MLflow runs on http://127.0.0.1:5000 (PORT=...)
 	@# one viewer needs neither four workers nor a job queue
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 \
 		--backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port $(PORT)
+
+experiments: setup ## compare experiments: the figures of Q4_K_M and the knobs that differ
+	@dvc exp show --only-changed --drop '$(LESS)' $(ARGS)
 
 lock: ## resolve pyproject.toml into requirements.lock
 	@$(BOOTSTRAP) --lock

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 QUOTAS = {"pattern": 20, "render": 30, "multi_step": 20, "mixed": 10, "text": 10, "creative": 10, "edge_case": 10}
 TOY: dict[str, dict[str, Any]] = {
     "lamp_prompts": {"quotas": QUOTAS},
+    "lamp_responses": {"teacher": "rule_based", "import_file": "data/seed/imported_answers.jsonl"},
     "model_base": {
         "hidden_size": 256,
         "layers": 1,
