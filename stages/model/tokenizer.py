@@ -6,6 +6,7 @@ same ids. Words are split at white space; programs are split into atoms (see lam
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,10 +46,11 @@ def train(
 
 
 def _train_sentencepiece(sentences: list[str], pieces: list[str], vocabulary: int, out: Path) -> None:
+    model = io.BytesIO()  # a path would be stored in the file
     try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(sentences),
-            model_prefix=str(out / "tokenizer"),
+            model_writer=model,
             model_type="bpe",
             vocab_size=vocabulary,
             hard_vocab_limit=False,
@@ -73,7 +75,7 @@ def _train_sentencepiece(sentences: list[str], pieces: list[str], vocabulary: in
         )
     except RuntimeError as error:
         raise UserError(f"the tokenizer cannot be trained: {error}; try a smaller model_base.vocabulary") from None
-    (out / "tokenizer.vocab").unlink()
+    (out / MODEL_FILE).write_bytes(model.getvalue())
 
 
 def _write_config(out: Path, context: int) -> None:

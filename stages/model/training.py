@@ -24,6 +24,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from .. import files
+from ..errors import UserError
 from ..tracking import lineage
 from . import tokenizer as tokenizing
 
@@ -74,6 +75,12 @@ def datasets(
     """Training rows, validation rows, and how many were left out because they are longer than the context."""
     rows, too_long = token_rows(tokenizer, trainset / "train.jsonl", context, completion_only)
     validation, _ = token_rows(tokenizer, trainset / "val.jsonl", context, completion_only=True)
+    for name, side in (("train.jsonl", rows), ("val.jsonl", validation)):
+        if not len(side):
+            raise UserError(
+                f"{trainset / name}: no row fits into {context} tokens; raise the context, or make more rows"
+                " (lamp_prompts.quotas) or a larger lamp_trainset.validation_share"
+            )
     return rows, validation, too_long
 
 
@@ -194,6 +201,7 @@ def train(
         adam_beta2=0.95,
         max_length=schedule.context,
         logging_steps=_LOGGING_STEPS,
+        logging_first_step=True,
         eval_strategy="epoch",
         save_strategy="steps",
         save_steps=schedule.save_steps,
@@ -223,6 +231,9 @@ def train(
         trainer.remove_callback(printing)
     trainer.add_callback(_Progress())
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(checkpoints))
+    if not trainer.state.log_history or "eval_loss" not in _last_logged(trainer.state.log_history):
+        # Resumed from a checkpoint of the very last step, which is written before that step's validation.
+        trainer.evaluate()
     return trainer.model, _history(trainer.state.log_history)
 
 
@@ -235,6 +246,11 @@ def last_whole_checkpoint(folder: Path) -> str | None:
         else:
             shutil.rmtree(checkpoint)
     return str(max(whole)[1]) if whole else None
+
+
+def _last_logged(log: list[dict[str, Any]]) -> dict[str, Any]:
+    """The last measurement in a trainer's log, whose very last entry sums up the run."""
+    return next((entry for entry in reversed(log) if "train_runtime" not in entry), {})
 
 
 def _history(log: list[dict[str, Any]]) -> list[Row]:

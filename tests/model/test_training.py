@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from stages import files
+from stages.errors import UserError
 from stages.model import chat, training
 from stages.model import tokenizer as tokenizing
 from stages.model.training import LengthBuckets, Schedule
@@ -148,7 +149,7 @@ def test_training_moves_the_weights_and_the_history_has_finite_losses(
     fresh = new_model(64).state_dict()
     assert all(not torch.equal(fresh[name], values) for name, values in weights.items())
     assert [row["step"] for row in history if "eval_loss" in row] == [5, 10]
-    assert [row["step"] for row in history if "loss" in row] == [2, 4, 6, 8, 10]
+    assert [row["step"] for row in history if "loss" in row] == [1, 2, 4, 6, 8, 10]
     first, last = (row["eval_loss"] for row in history if "eval_loss" in row)
     assert 0 < last < first
 
@@ -242,6 +243,20 @@ def test_rows_longer_than_the_context_are_left_out_and_counted(tokenizer: Any, t
     assert len(kept) + too_long == len(every)
     assert sorted(map(len, kept["input_ids"])) == [length for length in lengths if length <= limit]
     assert 0 < too_long == sum(length > limit for length in lengths)
+
+
+def test_a_side_without_rows_is_one_clear_line(tokenizer: Any, trainset: Path) -> None:
+    with pytest.raises(UserError, match=r"train\.jsonl: no row fits into 3 tokens; raise the context"):
+        training.datasets(tokenizer, trainset, 3, completion_only=True)
+
+
+def test_a_training_that_had_only_its_last_validation_to_do_still_has_it(
+    train: Callable[..., Any], tmp_path: Path
+) -> None:
+    _, undisturbed = train(tmp_path)
+    _, again = train(tmp_path)
+    assert again[-1]["eval_loss"] == undisturbed[-1]["eval_loss"]
+    assert again[-1]["step"] == LAST_STEP
 
 
 # The order of rows ------------------------------------------------------------------------------------------

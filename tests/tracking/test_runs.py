@@ -89,8 +89,11 @@ def test_the_params_are_there_once(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("chain", "stage"),
-    [({**CHAIN, "trainset": "c" * 32 + ".dir"}, "model_base"), ({**CHAIN, "params": "d"}, "model_base")]
-    + [(CHAIN, "model_adapter")],
+    [
+        ({**CHAIN, "trainset": "c" * 32 + ".dir"}, "model_base"),
+        ({**CHAIN, "params": "d"}, "model_base"),
+        (CHAIN, "model_adapter"),
+    ],
 )
 def test_other_inputs_or_another_stage_make_a_run_of_their_own(root: Path, chain: dict[str, str], stage: str) -> None:
     assert log() != log(chain, stage)
