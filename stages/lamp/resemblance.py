@@ -37,9 +37,9 @@ def shows_picture(meaning: Meaning, shot: Shot, taxonomy: Taxonomy) -> Reasons:
         yield f"likeness to {name} is {score:.2f}, at least {LIKENESS} is wanted"
         return
     for other in taxonomy.pictures.values():
-        # Shapes of unlike size cannot be alike, which spares nearly all comparisons.
-        sizes = sorted((shape.bit_count(), _shape(other).bit_count()))
-        if sizes[0] <= (score + 0.01) * sizes[1]:
+        # No likeness is above 1, nor above the share that a smaller picture can cover (a larger one may be clipped
+        # to fit): for a picture drawn right that spares every comparison.
+        if min(1.0, _shape(other).bit_count() / max(1, shape.bit_count())) <= score + 0.01:
             continue
         if other.name != name and likeness(shape, _shape(other))[0] > score + 0.01:
             yield f"looks more like {other.name}"
