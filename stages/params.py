@@ -13,6 +13,7 @@ Section = TypeVar("Section")
 def load(kind: type[Section], section: str, path: Path) -> Section:
     """The parameters of `section` as a `kind`, which is a frozen dataclass without defaults.
 
+    A part of a section is named with a dot: `lamp_responses.anthropic`.
     Raises UserError listing every unknown, missing or wrongly typed key at once.
     """
     import pydantic  # costs 0.1 s, which `--help` need not pay
@@ -47,9 +48,11 @@ def _section(section: str, path: Path) -> Any:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}; correct the file") from None
     except (ValueError, TypeError, IndexError, RecursionError) as error:
         raise UserError(f"{path}: holds a value that is no knob ({error}); correct the file") from None
-    if not isinstance(values, dict) or section not in values:
-        raise UserError(f"{path}: no section {section!r}; restore it (git checkout {path.name})")
-    return values[section]
+    for name in section.split("."):
+        if not isinstance(values, dict) or name not in values:
+            raise UserError(f"{path}: no section {section!r}; restore it (git checkout {path.name})")
+        values = values[name]
+    return values
 
 
 def _fault(detail: Any) -> str:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from stages import lamp_responses, params
@@ -28,12 +29,13 @@ def lines(path, rows):
 
 
 def run(folder, teacher="rule_based", seed=7, requests=REQUESTS):
-    section = f"{{teacher: {teacher}, seed: {seed}, import_file: '{folder / 'answers.jsonl'}'}}"
-    (folder / "params.yaml").write_text(f"lamp_responses: {section}\n")
+    section = yaml.safe_load((ROOT / "params.yaml").read_text())["lamp_responses"]
+    section.update(teacher=teacher, seed=seed, import_file=str(folder / "answers.jsonl"))
+    (folder / "params.yaml").write_text(yaml.safe_dump({"lamp_responses": section}))
     if requests is not None:
         lines(folder / "prompts.jsonl", requests)
     options = {"seed-folder": SEED, "prompts": folder / "prompts.jsonl", "out": folder / "out" / "r.jsonl"}
-    options["params"] = folder / "params.yaml"
+    options.update({"unanswered": folder / "out" / "left.jsonl", "params": folder / "params.yaml"})
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     return CliRunner().invoke(lamp_responses.main, arguments)
 
@@ -51,6 +53,11 @@ def test_there_is_one_answer_per_request_in_order_with_the_requests_meaning(tmp_
     for row in rows:
         assert list(row) == ["id", "prompt", "category", "response", "meaning"]
         assert parse(row["response"])["program"]["steps"]
+
+
+def test_the_rules_leave_no_request_unanswered(tmp_path):
+    run(tmp_path)
+    assert (tmp_path / "out" / "left.jsonl").read_text() == ""
 
 
 def test_an_answer_does_not_change_with_its_place_or_its_neighbours(tmp_path):
@@ -101,7 +108,7 @@ def test_a_broken_row_is_named_by_file_and_line_and_leaves_the_earlier_output_un
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
     assert f"{tmp_path / 'prompts.jsonl'}:4: not JSON" in result.stderr
     assert (tmp_path / "out" / "r.jsonl").read_bytes() == before
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["r.jsonl"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["left.jsonl", "r.jsonl"]
 
 
 @pytest.mark.parametrize("key", ["id", "prompt", "category", "meaning"])

@@ -44,6 +44,12 @@ def test_a_section_becomes_a_frozen_dataclass(tmp_path):
         knobs.seed = 8
 
 
+def test_a_part_of_a_section_is_named_with_a_dot(tmp_path):
+    assert loaded(tmp_path, f"stage: {{part: {GOOD}}}", "stage.part").seed == 7
+    assert "no section 'stage.other'" in message(tmp_path, "stage: {part: 1}", "stage.other")
+    assert "no section 'stage.part.deeper'" in message(tmp_path, "stage: {part: 1}", "stage.part.deeper")
+
+
 def test_unknown_missing_and_wrongly_typed_keys_are_all_reported_in_one_line(tmp_path):
     text = "stage: {sed: 7, rate: fast, active: 1, name: c, sizes: [1, x], quotas: {x: 3}}"
     line = message(tmp_path, text)
