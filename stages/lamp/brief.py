@@ -6,116 +6,43 @@ program is written; only text and a pattern's name are read from the program. An
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import font
-from .color import family, near, rgb
-from .film import Film, Shot, front, shifted, watch
-from .pixel_art import Cell
-from .program import PATTERN_DEFAULTS, Command, Element, Program
+from . import brief_change, brief_mood, brief_text, brief_time
+from .color import near, rgb
+from .film import Film, Shot, front, watch
+from .program import PATTERN_DEFAULTS, Program
 from .request import Meaning
-from .resemblance import COLOR_SHARE, EVERYWHERE, SAME_COLOR, mostly, shows_clock, shows_picture
+from .resemblance import COLOR_SHARE, shows_clock, shows_picture
 from .taxonomy import Taxonomy
 
-_HUE_SHARE = 0.6
-_SHOWN_SHARE = 0.04
-_TIME_TOLERANCE = 0.02
-_VISIBLE_SHARE = 0.8
-_BRIGHT = 96
-_AMBER = ("orange", "yellow")
-# Fastest `slow` and slowest `fast`, ms per turn.
-_SLOW = {"breathing": 3000, "wave": 3000, "rainbow": 4000, "pulse": 1200, "sparkle": 200}
-_FAST = {"breathing": 1500, "wave": 1500, "rainbow": 1500, "pulse": 700, "sparkle": 120}
+# How a dim colour differs from the one that was named: this much of its brightness, or less.
+_DIM_SHARES = (0.3, 0.45, 0.6)
 
 Reasons = Iterator[str]
 Check = Callable[[Meaning, Film, Taxonomy], Reasons]
 
 
-def off_brief(meaning: Meaning, program: Program, taxonomy: Taxonomy) -> list[str]:
-    """The reasons why a valid program is not what was asked for; empty when it is."""
+def off_brief(meaning: Meaning, program: Program, taxonomy: Taxonomy, running: Program | None = None) -> list[str]:
+    """The reasons why a valid program is not what was asked for; empty when it is.
+
+    running: the program that was running when a follow-up was said, if one was.
+    """
+    if running is not None:
+        return list(brief_change.off_change(meaning, running, program))
     return list(_CHECKS[meaning["intent"]](meaning, watch(program), taxonomy))
 
 
 def _picture(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
     yield from shows_picture(meaning, film.shots[0], taxonomy)
     if meaning.get("motion") == "blinks":
-        if len(film.shots) < 2 or film.shots[1].light > film.shots[0].light / 2:
-            yield "the picture does not go off and on"
+        yield from brief_text.blinks(film, "the picture")
+    if meaning.get("motion") == "sparkles":
+        if not film.moves:
+            yield "nothing twinkles"
         if not film.repeats:
-            yield "the blinking ends"
-
-
-def _text(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
-    yield from _shows_text(meaning["text"], film.shots[0])
-    texts = _texts(film.shots[0])
-    if meaning.get("colors") and not all(near(rgb(text["color"]), rgb(meaning["colors"][0])) for text in texts):
-        yield f"the text is not {meaning['colors'][0]}"
-    if "ground" in meaning:
-        rows = front(film.shots[0].frames[0])
-        yield from mostly(rows, EVERYWHERE - _text_cells(texts), meaning["ground"], "the ground")
-
-
-def _texts(shot: Shot) -> list[Element]:
-    if shot.command["type"] != "render":
-        return []
-    return [element for element in shot.command["elements"] if element["type"] == "text"]
-
-
-def _text_cells(texts: list[Element]) -> frozenset[Cell]:
-    cells: set[Cell] = set()
-    for text in texts:
-        assert text["type"] == "text"
-        cells |= {(text["x"] + x, text["y"] + y) for x, y in font.lit_cells(text["content"])}
-    return frozenset(cells)
-
-
-def _shows_text(text: str, shot: Shot) -> Reasons:
-    texts = _texts(shot)
-    rows_of_text = [element["content"] for element in texts if element["type"] == "text"]
-    # Hours and minutes in two rows need no colon between them.
-    if _letters(text) not in (_letters("".join(rows_of_text)), _letters(":".join(rows_of_text))):
-        yield f"says {' '.join(rows_of_text)!r} instead of {text!r}"
-        return
-    cells = _text_cells(texts)
-    visible = shifted(cells, (0, 0))
-    rows = front(shot.frames[0])
-    x, y = min(visible, default=(0, 0))
-    beside = rows[y][x - 1] if x else rows[y - 1][x]
-    if len(visible) < _VISIBLE_SHARE * len(cells):
-        yield f"only {len(visible)} of {len(cells)} LEDs of {text!r} are in the grid"
-    elif (x - 1, y) not in visible and any(near(rows[row][column], beside, 48) for column, row in visible):
-        yield f"{text!r} does not stand out from its ground"
-
-
-def _letters(text: str) -> str:
-    return "".join(character for character in text.upper() if character != " ")
-
-
-def _weather(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
-    shot = film.shots[0]
-    yield from _shows_text(str(meaning["number"]), shot)
-    rows = front(shot.frames[0])
-    hidden = _text_cells(_texts(shot))
-    bright = [
-        color
-        for y, row in enumerate(rows)
-        for x, color in enumerate(row)
-        if (x, y) not in hidden and max(color) >= _BRIGHT
-    ]
-    shown = [family(color) for color in bright]
-    white = sum(near(color, (255, 255, 255), SAME_COLOR) for color in bright)
-    pale, yellow = shown.count("grey") + shown.count("white"), shown.count("yellow") + shown.count("orange")
-    drawn = {
-        "sunny": yellow >= 6,
-        "cloudy": pale >= 8,
-        "rainy": pale >= 6 and "blue" in shown,
-        "snowy": pale >= 6 and 0 < white < pale,
-        "stormy": pale >= 6 and yellow >= 2,
-    }
-    if not drawn[meaning["weather"]]:
-        yield f"does not look {meaning['weather']}"
+            yield "the twinkling ends"
 
 
 def _pattern(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
@@ -135,167 +62,29 @@ def _plays_pattern(kind: str, meaning: Meaning, shot: Shot) -> Reasons:
         if not near(rgb(asked), rgb(str(color))):
             yield f"{color} instead of {asked}"
     speed = int(params.get("speed", 0))
-    if meaning.get("tempo") == "slow" and kind in _SLOW and speed < _SLOW[kind]:
+    if meaning.get("tempo") == "slow" and kind in brief_mood.SLOW and speed < brief_mood.SLOW[kind]:
         yield f"a turn of {speed} ms is not slow"
-    if meaning.get("tempo") == "fast" and kind in _FAST and speed > _FAST[kind]:
+    if meaning.get("tempo") == "fast" and kind in brief_mood.FAST and speed > brief_mood.FAST[kind]:
         yield f"a turn of {speed} ms is not fast"
 
 
-def _mood(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
-    mood = taxonomy.moods[meaning["mood"]]
-    yield from _keeps_to(mood.hues, film)
-    if mood.tempo == "slow":
-        yield from _is_slow(film)
-    if mood.tempo == "fast":
-        yield from _is_fast(film)
-
-
-def _keeps_to(hues: frozenset[str], film: Film) -> Reasons:
-    if "any" in hues:
-        return
-    lit = {name: share for name, share in film.families.items() if name != "dark" or "dark" in hues}
-    fitting = sum(share for name, share in lit.items() if name in hues)
-    if fitting < _HUE_SHARE * sum(lit.values()) or not fitting:
-        yield f"shows {max(lit, key=lambda name: lit[name], default='nothing')}, not mostly {', '.join(sorted(hues))}"
-
-
-def _speed(command: Command) -> tuple[str, int] | None:
-    """The name and speed (ms) of a pattern that has a speed."""
-    if command["type"] != "pattern" or command["name"] not in _SLOW:
-        return None
-    params: dict[str, Any] = {**PATTERN_DEFAULTS[command["name"]], **command["params"]}
-    return command["name"], int(params["speed"])
-
-
-def _is_slow(film: Film) -> Reasons:
-    for shot in film.shots:
-        moving = _speed(shot.command)
-        if moving and moving[1] < _SLOW[moving[0]]:
-            yield f"{moving[0]} at {moving[1]} ms is not slow"
-        if shot.duration_ms is not None and shot.duration_ms < 2000:
-            yield f"a step of {shot.duration_ms} ms is not slow"
-
-
-def _is_fast(film: Film) -> Reasons:
-    quick_steps = len(film.shots) > 1 and any(0 < (shot.duration_ms or 0) <= 1000 for shot in film.shots)
-    speeds = [_speed(shot.command) for shot in film.shots]
-    if not quick_steps and not any(moving and moving[1] <= _FAST[moving[0]] for moving in speeds):
-        yield "nothing in it is fast"
-
-
-def _scene(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
-    expect = taxonomy.scenes[meaning["scene"]].expect
-    if "hues" in expect:
-        yield from _keeps_to(frozenset(expect["hues"]), film)
-    for wanted in expect.get("shows", ()):
-        if film.families.get(wanted, 0) < _SHOWN_SHARE:
-            yield f"shows no {wanted}"
-    colors = [name for name, share in film.families.items() if share >= _SHOWN_SHARE and name not in ("dark", "grey")]
-    if len(colors) < expect.get("colorful", 0):
-        yield f"has only {len(colors)} colours, at least {expect['colorful']} are wanted"
-    if expect.get("moves") and not film.moves:
-        yield "nothing moves"
-    if expect.get("slow"):
-        yield from _is_slow(film)
-    if expect.get("fast"):
-        yield from _is_fast(film)
-    if expect.get("flashes") and not any(map(_is_flash, film.shots)):
-        yield "no flash of lightning"
-    if expect.get("brightens"):
-        yield from _trend(film, rising=True)
-    if expect.get("dims"):
-        yield from _trend(film, rising=False)
-    if "order" in expect:
-        yield from _in_order(expect["order"], film)
-    if not film.repeats and film.timed_ms < expect.get("min_ms", 0):
-        yield f"changes for {film.timed_ms} ms, at least {expect['min_ms']} are wanted"
-
-
-def _is_flash(shot: Shot) -> bool:
-    return shot.duration_ms is not None and shot.duration_ms <= 1000 and shot.brightest > 0.5
-
-
-def _trend(film: Film, rising: bool) -> Reasons:
-    lights = [shot.light if rising else -shot.light for shot in film.shots]
-    if len(lights) < 2 or lights[-1] - lights[0] < 0.1:
-        yield f"does not get {'brighter' if rising else 'darker'}"
-    elif any(after < before - 0.05 for before, after in itertools.pairwise(lights)):
-        yield f"does not get steadily {'brighter' if rising else 'darker'}"
-
-
-def _in_order(order: list[str], film: Film) -> Reasons:
-    shown = []
-    for shot in film.shots:
-        lit = [family(color) for row in front(shot.frames[0]) for color in row]
-        signals = {name: lit.count(name) for name in ("red", "green")}
-        signals["amber"] = sum(lit.count(name) for name in _AMBER)
-        lights = [name for name, count in signals.items() if count >= 4]
-        shown.append("+".join(lights))
-    if not any(shown[turn:] + shown[:turn] == order for turn in range(len(shown))):
-        yield f"shows {', '.join(shown)} instead of {', '.join(order)}"
-    if not film.repeats:
+def _blend(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
+    shots = iter(film.shots)
+    for color in meaning["colors"]:
+        if not any(near(cell, rgb(color)) for shot in film.shots for row in front(shot.frames[0]) for cell in row):
+            yield f"{color} is not shown"
+            return
+    first, *_, last = meaning["colors"]
+    if first in _plain_colors(film.shots[-1]) and last in _plain_colors(next(shots)):
+        yield "the colours come in another order"
+    if len(film.shots) > 1 and not film.repeats:
         yield "does not go on"
 
 
-def _timer(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
-    yield from _lasts(meaning["duration_ms"], film)
-    if sum(shot.duration_ms is not None for shot in film.shots) < 2:
-        yield "nothing shows that time passes"
-
-
-def _lasts(wanted: int, film: Film) -> Reasons:
-    if film.total_ms is None:
-        yield "never ends"
-    elif abs(film.total_ms - wanted) > _TIME_TOLERANCE * wanted:
-        yield f"lasts {film.total_ms} ms instead of {wanted}"
-
-
-def _pomodoro(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
-    work, rest = meaning["work_ms"], meaning["break_ms"]
-    ends = [shot.start_ms + shot.duration_ms for shot in film.shots if shot.duration_ms is not None]
-    for wanted, what in ((work, "work"), (work + rest, "break")):
-        if not any(abs(end - wanted) <= _TIME_TOLERANCE * wanted for end in ends):
-            yield f"no {what} ends after {wanted} ms"
-
-
-def _countdown(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
-    yield from _counts_down(meaning["number"], film, meaning.get("colors", []))
-
-
-def _counts_down(number: int, film: Film, colors: list[str]) -> Reasons:
-    for left, shot in zip(range(number, 0, -1), film.shots, strict=False):
-        yield from _shows_text(str(left), shot)
-        if shot.duration_ms is None or not 800 <= shot.duration_ms <= 1200:
-            yield f"{left} is shown for {shot.duration_ms} ms instead of a second"
-        if colors and not all(near(rgb(text["color"]), rgb(colors[0])) for text in _texts(shot)):
-            yield f"{left} is not {colors[0]}"
-    if len(film.shots) < number:
-        yield f"has {len(film.shots)} steps for {number} numbers"
-
-
-def _dim(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
-    yield from _lasts(meaning["duration_ms"], film)
-    lights = [shot.light for shot in film.shots]
-    if any(after > before for before, after in itertools.pairwise(lights)):
-        yield "gets brighter on the way"
-    if lights[-1] > 0.02:
-        yield "does not end dark"
-    if len(lights) < 3:
-        yield "does not dim in steps"
-
-
-def _fade(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
-    start, end = meaning["colors"]
-    for color, shot, where in ((start, film.shots[0], "starts"), (end, film.shots[-1], "ends")):
-        rows = front(shot.frames[0])
-        if sum(near(cell, rgb(color)) for row in rows for cell in row) < COLOR_SHARE * 140:
-            yield f"{where} in another colour than {color}"
-    if len(film.shots) < 3:
-        yield "jumps instead of fading"
-    if "duration_ms" in meaning:
-        wanted, begins = meaning["duration_ms"], film.shots[-1].start_ms
-        if abs(begins - wanted) > _TIME_TOLERANCE * wanted:
-            yield f"is there after {begins} ms instead of {wanted}"
+def _plain_colors(shot: Shot) -> set[str]:
+    command = shot.command
+    params: dict[str, Any] = dict(command["params"]) if command["type"] == "pattern" else {}
+    return {str(value).upper() for value in params.values()}
 
 
 def _cycle(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
@@ -319,9 +108,9 @@ def _then(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
         if "duration_ms" in meaning and first.duration_ms != meaning["duration_ms"]:
             yield f"the picture stays {first.duration_ms} ms instead of {meaning['duration_ms']}"
     if meaning["first"] == "text":
-        yield from _shows_text(meaning["text"], first)
+        yield from brief_text.shows_text(meaning["text"], first)
     if meaning["first"] == "countdown":
-        yield from _counts_down(meaning["number"], film, [])
+        yield from brief_time.counts_down(meaning["number"], film, [])
     if meaning["first"] == "flash":
         yield from _shows_color(meaning["colors"][0], first)
     if meaning["second"] == "picture":
@@ -345,20 +134,58 @@ def _off(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
         yield "the lamp is still lit"
 
 
+def _sequence(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
+    """Every part is found in its turn: in as few of the next shots as show it."""
+    begin = 0
+    shots = film.shots
+    for number, part in enumerate(meaning["parts"], start=1):
+        found = _found(part, film, begin, number == len(meaning["parts"]), taxonomy)
+        if isinstance(found, list):
+            yield f"part {number}: {found[0] if found else 'nothing is left for it'}"
+            return
+        begin = found
+    if begin < len(shots) - 3:
+        yield f"{len(shots) - begin} more steps follow"
+
+
+def _found(part: Meaning, film: Film, begin: int, last: bool, taxonomy: Taxonomy) -> int | list[str]:
+    """Behind which shot a part that starts at shot `begin` is shown; the reasons against it when it is not."""
+    why: list[str] = []
+    for end in range(begin + 1, len(film.shots) + 1):
+        shown = film.shots[begin:end]
+        lasts = [shot.duration_ms for shot in shown]
+        total = None if None in lasts else sum(lasts)  # type: ignore[arg-type]
+        # A part has no loop of its own unless it is the last: what goes on for ever elsewhere goes on here.
+        within = Film(shown, total, film.repeats if last else True)
+        reasons = list(_CHECKS[part["intent"]](part, within, taxonomy))
+        if not reasons and part["intent"] not in ("timer", "dim", "candle") and "duration_ms" in part:
+            wanted = part["duration_ms"]
+            if not last and (total is None or abs(total - wanted) > 0.02 * wanted):
+                reasons = [f"lasts {total} ms instead of {wanted}"]
+        if not reasons:
+            return end
+        why = why or reasons
+    return why
+
+
 _CHECKS: dict[str, Check] = {
     "picture": _picture,
     "clock": lambda meaning, film, _: shows_clock(meaning, film.shots[0].frames[0]),
-    "text": _text,
-    "weather": _weather,
+    "text": lambda meaning, film, _: brief_text.says(meaning, film),
+    "weather": lambda meaning, film, _: brief_text.shows_weather(meaning, film),
+    "status": lambda meaning, film, _: brief_text.shows_status(meaning, film),
     "pattern": _pattern,
-    "mood": _mood,
-    "scene": _scene,
-    "timer": _timer,
-    "pomodoro": _pomodoro,
-    "countdown": _countdown,
-    "dim": _dim,
-    "fade": _fade,
+    "blend": _blend,
+    "mood": brief_mood.has_mood,
+    "scene": brief_mood.plays_scene,
+    "timer": lambda meaning, film, _: brief_time.runs_as_timer(meaning, film),
+    "pomodoro": lambda meaning, film, _: brief_time.runs_as_pomodoro(meaning, film),
+    "countdown": lambda meaning, film, _: brief_time.counts(meaning, film),
+    "dim": lambda meaning, film, _: brief_time.goes_dim(meaning, film),
+    "candle": lambda meaning, film, _: brief_time.burns_down(meaning, film),
+    "fade": lambda meaning, film, _: brief_time.fades(meaning, film),
     "cycle": _cycle,
     "then": _then,
+    "sequence": _sequence,
     "off": _off,
 }

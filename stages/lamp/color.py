@@ -83,3 +83,16 @@ def mixed(one: str, other: str, share: float) -> str:
     """The colour `share` (0..1) of the way from `one` to `other`, in RGB."""
     pairs = zip(rgb(one), rgb(other), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
+
+
+def dimmed(color: str, share: float) -> str:
+    """`color` with its brightness reduced to `share` (0..1), rounded to sixteenths so that few colours come out."""
+    return "#" + "".join(f"{min(255, 17 * round(channel * share / 17)):02X}" for channel in rgb(color))
+
+
+def brightened(color: str) -> str:
+    """`color` at full brightness: its strongest channel at 255, its hue as it was. Black becomes a dim grey."""
+    strongest = max(rgb(color))
+    if not strongest:
+        return "#333333"
+    return "#" + "".join(f"{round(channel * 255 / strongest):02X}" for channel in rgb(color))

@@ -1,313 +1,235 @@
-"""How people ask: phrases with slots, filled from the word banks, each with the meaning of what it says."""
+"""How people ask: phrases with slots, filled from the word banks, each with the meaning of what it says.
+
+The n-th request of a unit (a category, or a sub-category of it) hangs on the seed, the unit and n, and on the
+unit's earlier requests, from which it must differ: a larger quota only adds rows, and no unit knows another.
+"""
 
 from __future__ import annotations
 
+import copy
 import random
 import re
-import zlib
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UserError
-from .color import near, rgb
+from .filling import Filling
 from .held_out import benchmark_twin
 from .request import Meaning, Request
-from .taxonomy import Phrases, Taxonomy
+from .similarity import Seen
+from .taxonomy import Phrases, Taxonomy, Unit
 
-# Tries per wanted request before a category counts as exhausted.
-_PATIENCE = 60
-_SLOT = re.compile(r"\{(\w+)\}")
-_ARTICLE = re.compile(r"\ba (?=[aeiou]|8|11|18)")
-_CONSONANT_SOUND = re.compile(r"^(?:uni|use|usu|euro?|one\b|ufo)")
-_DARK = ("black", "navy", "midnight blue", "maroon", "indigo")
-_GROUNDS = (
-    *("navy", "midnight blue", "indigo", "maroon", "purple", "forest green"),
-    *("teal", "sky blue", "royal blue", "brown", "lavender", "mint"),
+# Tries per wanted request before a unit counts as exhausted.
+_PATIENCE = 80
+_SLOT = re.compile(r"\{(?:(\d)\.)?(\w+)\}")
+_ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou]|8|11|18)")
+_CONSONANT_SOUND = re.compile(r"^(?:uni(?!n)|use|usu|euro?|one\b|ufo|u-)")
+_PATIENCE_WITH_A_LINE = 4
+_SPOKEN_SHARE = 0.25
+_SPOKEN_AGAIN_SHARE = 0.9
+_CORRECTED_SHARE = 0.06
+_SHORT, _MEDIUM = 3, 8  # words of a short request at most, and of a medium one
+_OPENINGS = (
+    *("hey lamp, ", "okay lamp, ", "um, ", "so, ", "yo, ", "lamp, ", "alright, ", "hmm, ", "please, ", "oh, "),
+    *("hey, ", "right, ", "uh, ", "okay so ", "well, ", "hi lamp, ", "hello, ", "quick one: ", "you know what, "),
+    *("listen, ", "if it's not too much trouble, ", "when you get a second, ", "so I was thinking, "),
 )
-_TEMPOS = {
-    "slow": ("slow", "gentle", "lazy", "very slow"),
-    "medium": ("steady", "moderate"),
-    "fast": ("fast", "quick", "rapid", "really fast"),
-}
-_WORDS = tuple(
-    """
-    HI YES NO OK WOW YAY HEY LOVE HOME SUN MOON PARTY GO STOP PEACE JOY FUN COOL NICE HELLO GAME WIN
-    TEAM MOM DAD CAT DOG BYE PLAY REST STAR FIRE SALE OPEN ZEN JAZZ RUN TEA
-    """.split()  # noqa: SIM905
+_ENDINGS = (
+    *(" please", ", thanks", " right now", ", if you can", " for tonight", ", would you?", " again", " or something"),
+    *("...", " maybe", ", please", " now", ", okay?", ", thank you", " for a bit", " or so", ", cheers", ", ta"),
+    *(" if that's possible", " for a while", ", you know what I mean", " when you're ready", ", that'd be great"),
 )
-_MINUTE = 60_000
-_SPANS = {
-    "30 seconds": 30_000,
-    "90 seconds": 90_000,
-    "1 minute": _MINUTE,
-    "2 minutes": 2 * _MINUTE,
-    "3 minutes": 3 * _MINUTE,
-    "5 minutes": 5 * _MINUTE,
-    "10 minutes": 10 * _MINUTE,
-    "15 minutes": 15 * _MINUTE,
-    "a quarter of an hour": 15 * _MINUTE,
-    "20 minutes": 20 * _MINUTE,
-    "25 minutes": 25 * _MINUTE,
-    "30 minutes": 30 * _MINUTE,
-    "half an hour": 30 * _MINUTE,
-    "40 minutes": 40 * _MINUTE,
-    "45 minutes": 45 * _MINUTE,
-    "50 minutes": 50 * _MINUTE,
-    "1 hour": 60 * _MINUTE,
-    "an hour": 60 * _MINUTE,
-}
-_LONG_SPANS = {text: ms for text, ms in _SPANS.items() if ms >= 5 * _MINUTE}
-_SHORT_SPANS = {text: ms for text, ms in _SPANS.items() if 2 * _MINUTE <= ms <= 15 * _MINUTE}
-_OPENINGS = ("hey lamp, ", "okay lamp, ", "um, ", "so, ", "yo, ", "lamp, ", "alright, ", "hmm, ", "please, ")
-# Categories whose shortest phrases are the same, and up to how many words.
-_OVERLAPPING = ("pattern", "edge_case")
-_SHARED_WORDS = 6
-_ENDINGS = (" please", ", thanks", " right now", ", if you can", " for tonight", ", would you?", " again")
+_FINISHED = ("?", "!", "...", "please", "pls", "plz", "thanks", "thx", "now", "tonight", "again", "maybe", "cheers")
 
 
-@dataclass
-class _Filling:
-    """The slots of one phrase being filled: its random draws and the meaning so far."""
+@dataclass(frozen=True)
+class _Line:
+    """One phrase. number: its place in the unit. length: the class of its words, each slot counted as one."""
 
-    taxonomy: Taxonomy
-    rng: random.Random
-    turn: int  # which try of the category this is
-    meaning: Meaning
-    article: str | None = None
-    spoken: dict[str, str] = field(default_factory=dict)
-
-    def text(self, slot: str) -> str:
-        """What stands for a slot; it is filled when it is not yet."""
-        return self.spoken.get(slot) or self.fill(slot)
-
-    def fill(self, slot: str) -> str:
-        text = str(getattr(self, f"_{slot}")())
-        self.spoken[slot] = text
-        return text
-
-    def _object(self) -> str:
-        # Dealt like cards, so that all pictures come equally often.
-        names = list(self.taxonomy.trained_pictures())
-        deal, position = divmod(self.turn, len(names))
-        random.Random(deal).shuffle(names)
-        name = names[position]
-        picture = self.taxonomy.pictures[name]
-        self.meaning["object"] = name
-        say = self.rng.choice(picture.say)
-        # An article of its own goes with the first noun; further nouns follow the usual rule.
-        self.article = picture.article if say == picture.say[0] else None
-        return say
-
-    def _color(self) -> str:
-        taken = {self.spoken.get(slot) for slot in ("color", "color2", "color3", "ground")}
-        words = [word for word in self.taxonomy.colors if word not in taken]
-        if self.meaning["intent"] in ("picture", "text", "clock", "countdown", "then") and "ground" not in self.spoken:
-            words = [word for word in words if word not in _DARK]
-        if "object" in self.meaning:
-            # A part in the colour of another part would disappear in it.
-            picture = self.taxonomy.pictures[self.meaning["object"]]
-            others = [rgb(color) for letter, color in picture.palette.items() if letter != picture.colour]
-            words = [
-                word for word in words if not any(near(rgb(self.taxonomy.colors[word]), other, 48) for other in others)
-            ]
-        ground = self.meaning.get("ground")
-        if ground:
-            words = [word for word in words if not near(rgb(self.taxonomy.colors[word]), rgb(ground), 150)]
-        word = self.rng.choice(words)
-        self.meaning.setdefault("colors", []).append(self.taxonomy.colors[word])
-        return word
-
-    _color2 = _color
-    _color3 = _color
-
-    def _ground(self) -> str:
-        shown = [rgb(color) for color in self.meaning.get("colors", [])]
-        if "object" in self.meaning:
-            shown += [rgb(color) for color in self.taxonomy.pictures[self.meaning["object"]].palette.values()]
-        words = [
-            word for word in _GROUNDS if not any(near(rgb(self.taxonomy.colors[word]), color, 110) for color in shown)
-        ]
-        word = self.rng.choice(words or ["navy"])
-        self.meaning["ground"] = self.taxonomy.colors[word]
-        return word
-
-    def _tempo(self) -> str:
-        tempo = self.rng.choice(list(_TEMPOS))
-        self.meaning["tempo"] = tempo
-        return self.rng.choice(_TEMPOS[tempo])
-
-    def _mood(self) -> str:
-        mood = self.rng.choice(list(self.taxonomy.moods))
-        # What is said of a mood itself goes before the mood of an occasion.
-        self.meaning["mood"] = mood
-        return self.rng.choice(self.taxonomy.moods[mood].say)
-
-    def _occasion(self, bank: dict[str, str]) -> str:
-        occasion = self.rng.choice(list(bank))
-        if "mood" not in self.spoken:
-            self.meaning.setdefault("mood", bank[occasion])
-        return occasion
-
-    def _activity(self) -> str:
-        if self.meaning["intent"] == "mood":
-            return self._occasion(self.taxonomy.activities)
-        return self.rng.choice(list(self.taxonomy.activities))
-
-    def _place(self) -> str:
-        return self._occasion(self.taxonomy.places)
-
-    def _time(self) -> str:
-        return self._occasion(self.taxonomy.times)
-
-    def _scene(self) -> str:
-        name = self.rng.choice(list(self.taxonomy.scenes))
-        # Scenes of the benchmark must be learnt from other wordings: ask for them more often.
-        if self.rng.random() < 0.45:
-            name = self.rng.choice(
-                ("sunrise", "meditation", "party", "thunderstorm", "traffic_light", "romantic_evening")
-            )
-        self.meaning["scene"] = name
-        return self.rng.choice(self.taxonomy.scenes[name].say)
-
-    def _span(self, key: str, bank: dict[str, int]) -> str:
-        text = self.rng.choice(list(bank))
-        self.meaning[key] = bank[text]  # type: ignore[literal-required]
-        return text
-
-    def _minutes(self) -> str:
-        if self.meaning["intent"] == "pomodoro":
-            return self._span("work_ms", _LONG_SPANS)
-        return self._span("duration_ms", _LONG_SPANS if self.meaning["intent"] == "dim" else _SPANS)
-
-    def _minutes2(self) -> str:
-        return self._span("break_ms", _SHORT_SPANS)
-
-    def _count(self) -> int:
-        self.meaning["number"] = self.rng.randint(3, 10)
-        return self.meaning["number"]
-
-    def _word(self) -> str:
-        self.meaning["text"] = self.rng.choice(_WORDS)
-        return self.meaning["text"]
-
-    def _number(self) -> str:
-        self.meaning["text"] = str(self.rng.randint(0, 99))
-        return self.meaning["text"]
-
-    def _clock(self) -> str:
-        self.meaning["text"] = f"{self.rng.randint(1, 23)}:{self.rng.randrange(0, 60, 5):02}"
-        return self.meaning["text"]
-
-    def _score(self) -> str:
-        home, guests = self.rng.randint(0, 9), self.rng.randint(0, 9)
-        # A colon is narrower than a dash, so that the whole score fits one row.
-        self.meaning["text"] = f"{home}:{guests}"
-        return f"{home}-{guests}"
-
-    def _hour(self) -> str:
-        hour, minute = self.rng.randint(1, 12), self.rng.choice((0, 0, 0, 30, 15, 45))
-        self.meaning["hour"], self.meaning["minute"] = hour, minute
-        if minute == 0:
-            return self.rng.choice((f"{hour} o'clock", f"{hour}:00", f"{hour} sharp"))
-        if minute == 45:
-            return self.rng.choice((f"quarter to {hour % 12 + 1}", f"{hour}:45"))
-        return self.rng.choice(({30: "half past", 15: "quarter past"}[minute] + f" {hour}", f"{hour}:{minute}"))
-
-    def _weather(self) -> str:
-        self.meaning["weather"] = self.rng.choice(("sunny", "cloudy", "rainy", "snowy", "stormy"))
-        return self.meaning["weather"]
-
-    def _degrees(self) -> int:
-        degrees = self.rng.randint(-9, 39)
-        if self.meaning["intent"] == "text":
-            self.meaning["text"] = str(degrees)
-        else:
-            self.meaning["number"] = degrees
-        return degrees
+    group: Phrases
+    say: str
+    number: int
+    length: int
 
 
-def requests(taxonomy: Taxonomy, quotas: dict[str, int], seed: int, benchmark_path: Path) -> Iterator[Request]:
-    """`quotas[category]` unique requests of each category, none of which is held out.
+@dataclass(frozen=True)
+class _Turn:
+    """Which request of its unit is being made. length: the class that is wanted, None for any.
 
-    The n-th try of a category has random draws of its own, so a larger quota only adds rows.
-    Raises UserError when the phrases of a category cannot give so many.
+    number: of the request. deal, card: where in the shuffled lines of its class it stands. attempt: how often
+    it was tried before.
     """
-    for category, quota in quotas.items():
-        if quota < 0:
-            raise UserError(f"params.yaml, lamp_prompts.quotas.{category}: {quota} is negative; take 0 or more")
-        if category not in taxonomy.phrases:
-            raise UserError(f"params.yaml, lamp_prompts.quotas: no phrases for category {category!r} in phrases.yaml")
-        # A set for each category: what one category says never takes rows from another.
-        seen: set[str] = set()
-        made = 0
-        for attempt in range(quota * _PATIENCE):
-            if made == quota:
-                break
-            rng = random.Random(f"{seed}:{category}:{attempt}")
-            prompt, meaning = _request(taxonomy, category, rng, attempt)
-            if prompt.lower() in seen or benchmark_twin(prompt, benchmark_path) or not _claims(category, prompt):
-                continue
-            seen.add(prompt.lower())
-            made += 1
-            yield {
-                "id": f"{category}-{attempt:06}",
-                "prompt": prompt,
-                "category": category,
-                "meaning": meaning,
-            }
-        if made < quota:
+
+    number: int
+    length: int | None
+    deal: int
+    card: int
+    attempt: int = 0
+
+
+def requests(
+    taxonomy: Taxonomy, unit: Unit, quota: int, seed: int, benchmark_path: Path, where: str
+) -> Iterator[Request]:
+    """`quota` requests of a unit, no two alike and none held out.
+
+    where: the parameter that holds the quota, for messages. Raises UserError when the phrases cannot give so many.
+    """
+    if quota < 0:
+        raise UserError(f"{where}: {quota} is negative; take 0 or more")
+    seen = Seen()
+    lines = _lines(unit)
+    dealt: Counter[int | None] = Counter()
+    for number in range(quota):
+        length = _wanted_length(unit, number)
+        size = max(1, sum(length in (None, line.length) for line in lines))
+        turn = _Turn(number, length, *divmod(dealt[length], size))
+        dealt[length] += 1
+        made = _different(taxonomy, unit, lines, turn, seed, benchmark_path, seen)
+        if made is None:
             raise UserError(
-                f"params.yaml, lamp_prompts.quotas.{category}: {quota} requests wanted, but its phrases gave"
-                f" only {made} different ones; lower the quota or add phrases to phrases.yaml"
+                f"{where}: {quota} requests wanted, but the phrases of {unit.key} gave only {number} different ones;"
+                " lower the quota or add phrases"
             )
+        yield made
 
 
-def _claims(category: str, prompt: str) -> bool:
-    """Whether a category may have this prompt.
+def _different(
+    taxonomy: Taxonomy, unit: Unit, lines: list[_Line], turn: _Turn, seed: int, benchmark_path: Path, seen: Seen
+) -> Request | None:
+    """The unit's request of this turn, unlike those seen; None when many tries gave none."""
+    for attempt in range(_PATIENCE):
+        rng = random.Random(f"{seed}:{unit.key}:{turn.number}:{attempt}")
+        now = replace(turn, attempt=attempt)
+        line = _line(unit, lines, now, seed, rng)
+        prompt, meaning = _said(taxonomy, unit, line, now, rng)
+        if turn.length is not None and length_class(prompt) != turn.length:
+            continue
+        if benchmark_twin(prompt, benchmark_path) or not seen.add(prompt):
+            continue
+        return {
+            "id": f"{unit.key.replace('/', '-')}-{turn.number:05}",
+            "prompt": prompt,
+            "category": unit.category,
+            "subcategory": unit.subcategory or meaning["intent"],
+            "version": unit.version,
+            "template": f"{unit.key}#{line.number}",
+            "meaning": meaning,
+        }
+    return None
 
-    Short prompts ("emerald please") could come from `pattern` and from `edge_case`: a hash of the prompt, not
-    who came first, says whose they are.
-    """
-    if category not in _OVERLAPPING or len(prompt.split()) > _SHARED_WORDS:
-        return True
-    return _OVERLAPPING[zlib.crc32(prompt.lower().encode()) % len(_OVERLAPPING)] == category
+
+def _lines(unit: Unit) -> list[_Line]:
+    found: list[_Line] = []
+    for group in unit.groups:
+        for say in group.say:
+            words = _SLOT.sub(lambda match: "a" if match[2] == "a" else "x", say)
+            found.append(_Line(group, say, len(found), length_class(words)))
+    return found
 
 
-def _request(taxonomy: Taxonomy, category: str, rng: random.Random, turn: int) -> tuple[str, Meaning]:
-    groups = taxonomy.phrases[category]
-    group: Phrases = rng.choices(groups, [phrases.weight for phrases in groups])[0]
-    filling = _Filling(taxonomy, rng, turn, group.meaning.copy())
-    phrase = rng.choice(group.say)
-    if "{object}" in phrase:
-        filling.fill("object")  # before the colours, which must suit it
-    text = _SLOT.sub(lambda match: match[0] if match[1] == "a" else filling.text(match[1]), phrase)
-    text = _with_articles(text, filling)
-    if rng.random() < 0.25:
-        text = _spoken(text, rng)
-    return text, filling.meaning
+def length_class(prompt: str) -> int:
+    """0 for 1-3 words, 1 for 4-8, 2 for more."""
+    words = len(prompt.split())
+    return 0 if words <= _SHORT else 1 if words <= _MEDIUM else 2
 
 
-def _with_articles(text: str, filling: _Filling) -> str:
-    noun = filling.spoken.get("object")
-    if noun is not None and filling.article is not None:
-        own = f"{filling.article} " if filling.article else ""
-        text = text.replace("{a} " + noun, own + noun)
-        if not filling.article:
-            # "piano keys", "a red piano keys": what takes no article takes none behind an adjective either.
-            text = re.sub(r"(?:\{a\}|\ba) ((?:[\w-]+ ){1,3}" + re.escape(noun) + r"\b)", r"\1", text)
+def _wanted_length(unit: Unit, number: int) -> int | None:
+    """The length class of a unit's n-th request: any beginning of the sequence has nearly the unit's shares."""
+    if unit.lengths is None:
+        return None
+    # Multiples of the golden ratio fill 0..1 evenly (Weyl); what is random would be off by several percent.
+    place = 100 * (number * 0.6180339887498949 % 1)
+    short, medium, _ = unit.lengths
+    return 0 if place < short else 1 if place < short + medium else 2
+
+
+def _line(unit: Unit, lines: list[_Line], turn: _Turn, seed: int, rng: random.Random) -> _Line:
+    """The phrase for a turn: dealt like cards, so that none comes much more often than others."""
+    if turn.length is None:
+        group = rng.choices(unit.groups, [phrases.weight for phrases in unit.groups])[0]
+        return rng.choice([line for line in lines if line.group is group])
+    fitting = [line for line in lines if line.length == turn.length]
+    if fitting and turn.attempt < _PATIENCE_WITH_A_LINE:
+        random.Random(f"{seed}:{unit.key}:{turn.length}:{turn.deal}").shuffle(fitting)
+        return fitting[turn.card]
+    if turn.attempt > _PATIENCE // 2 or not fitting:
+        # A shorter phrase can be said with more around it, and slots can take more than one word.
+        fitting += [line for line in lines if line.length == turn.length - 1] or (lines if not fitting else [])
+    return rng.choices(fitting, [line.group.weight for line in fitting])[0]
+
+
+def _said(taxonomy: Taxonomy, unit: Unit, line: _Line, turn: _Turn, rng: random.Random) -> tuple[str, Meaning]:
+    """A phrase with its slots filled, as people say it, and what it means."""
+    meaning = copy.deepcopy(line.group.meaning)
+    card = turn.number + 31 * turn.attempt
+    corrects = turn.length not in (None, 0) and rng.random() < _CORRECTED_SHARE
+    fillings = [
+        Filling(taxonomy, rng, unit.key, card, part, line.group.pick, corrects)
+        for part in meaning.get("parts", [meaning])
+    ]
+    slots = [(int(number or 1) - 1, name) for number, name in _SLOT.findall(line.say) if name != "a"]
+    for number, name in sorted(set(slots)):
+        if name == "object":
+            fillings[number].fill(name)  # before the colours, which must suit it
+
+    def filled(match: re.Match[str]) -> str:
+        return "{a}" if match[2] == "a" else fillings[int(match[1] or 1) - 1].text(match[2])
+
+    text = _with_articles(_SLOT.sub(filled, line.say), fillings)
+    if turn.length is None:
+        return (_spoken(text, rng) if rng.random() < _SPOKEN_SHARE else text), meaning
+    return _fitted(text, turn, rng), meaning
+
+
+def _with_articles(text: str, fillings: list[Filling]) -> str:
+    for filling in fillings:
+        noun = filling.spoken.get("object")
+        if noun is not None and filling.article is not None:
+            own = f"{filling.article} " if filling.article else ""
+            text = text.replace("{a} " + noun, own + noun)
+            if not filling.article:
+                # "piano keys", "a red piano keys": what takes no article takes none behind an adjective either.
+                text = re.sub(r"(?:\{a\}|\ba) ((?:[\w-]+ ){1,3}" + re.escape(noun) + r"\b)", r"\1", text)
     return _ARTICLE.sub(_an, text.replace("{a}", "a"))
 
 
 def _an(match: re.Match[str]) -> str:
     rest = match.string[match.end() :]
-    return "a " if _CONSONANT_SOUND.match(rest) else "an "
+    return f"{match[1]} " if _CONSONANT_SOUND.match(rest) else f"{match[1]}n "
 
 
 def _spoken(text: str, rng: random.Random) -> str:
     """As people say it: with an opening or an ending, but not with both."""
     if rng.random() < 0.5:
-        return rng.choice(_OPENINGS) + text
-    if text.endswith(("?", "please", "pls", "plz")):
+        return _opened(rng.choice(_OPENINGS), text)
+    if text.endswith(_FINISHED):
         return text
     return text + rng.choice(_ENDINGS)
+
+
+def _fitted(text: str, turn: _Turn, rng: random.Random) -> str:
+    """As people say it, with no more words around it than the wanted length allows, and no fewer than it needs."""
+    words = len(text.split())
+    low, high = ((1, _SHORT), (_SHORT + 1, _MEDIUM), (_MEDIUM + 1, 99))[turn.length or 0]
+    # Said a second time, a phrase needs something around it to be another request.
+    again = turn.deal > 0 or turn.attempt > 0
+    if words >= low and rng.random() > (_SPOKEN_AGAIN_SHARE if again else _SPOKEN_SHARE):
+        return text
+    opening, ending = "", ""
+    if rng.random() < 0.5 or words < low:
+        opening = rng.choice([""] + [each for each in _OPENINGS if len(each.split()) + words <= high])
+        words += len(opening.split())
+    if (not opening or again or words < low) and not text.endswith(_FINISHED):
+        ending = rng.choice([""] + [each for each in _ENDINGS if len(each.strip(" ,.").split()) + words <= high])
+    if ending == "..." and turn.length == 0 and not again:
+        ending = ""
+    return (_opened(opening, text) if opening else text) + ending
+
+
+def _opened(opening: str, text: str) -> str:
+    first = text.split(maxsplit=1)[0]
+    # "I'd like" stays, and so does "HELLO"; a sentence's capital does not.
+    keeps = first == "I" or first.startswith(("I'", "I\u2019")) or first.isupper()
+    return opening + (text if keeps else text[0].lower() + text[1:])

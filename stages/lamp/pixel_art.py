@@ -15,6 +15,8 @@ from .color import BLACK
 from .program import GRID_HEIGHT, GRID_WIDTH, Element
 
 GROUND = "."
+# The loader written in C reads the library six times as fast; where PyYAML has none, its own does.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Cell = tuple[int, int]
 Rectangle = tuple[int, int, int, int]  # x, y, width, height
 
@@ -57,7 +59,7 @@ def library(folder: Path) -> dict[str, Picture]:
     if not paths:
         raise UserError(f"{folder}: no pictures (*.yaml) there; restore the folder (git checkout {folder})")
     for path in paths:
-        for name, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+        for name, entry in (yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}).items():
             if name in pictures:
                 raise UserError(f"{path}: {name} is also in {pictures[name].group}.yaml; rename one of them")
             pictures[name] = _picture(f"{path}: {name}", name, path.stem, entry)
@@ -81,6 +83,35 @@ def _picture(where: str, name: str, group: str, entry: dict[str, Any]) -> Pictur
         raise UserError(f"{where}: colour {entry['colour']!r} is not in its palette")
     say = tuple(entry["say"])
     return Picture(name, group, say, entry.get("article"), entry["colour"], dict(entry["palette"]), rows)
+
+
+PLACES = ("small", "top", "bottom")
+_HALF_WIDTH, _HALF_HEIGHT = GRID_WIDTH // 2, GRID_HEIGHT // 2
+_LEFT = (GRID_WIDTH - _HALF_WIDTH) // 2
+
+
+@functools.cache
+def _halved(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """5x7 letters for 10x14: of four cells the letter that most of the lit ones have, if two or more are lit."""
+    rows = []
+    for y in range(0, GRID_HEIGHT, 2):
+        row = ""
+        for x in range(0, GRID_WIDTH, 2):
+            block = [cells[y + dy][x + dx] for dy in (0, 1) for dx in (0, 1)]
+            lit = [letter for letter in block if letter != GROUND]
+            row += max(lit, key=lambda letter: (lit.count(letter), -block.index(letter))) if len(lit) > 1 else GROUND
+        rows.append(row)
+    return tuple(rows)
+
+
+def placed(picture: Picture, place: str) -> Picture:
+    """The picture at half its size: in the middle (small), in the top half or in the bottom half."""
+    top = {"small": (GRID_HEIGHT - _HALF_HEIGHT) // 2, "top": 0, "bottom": _HALF_HEIGHT}[place]
+    right = GRID_WIDTH - _LEFT - _HALF_WIDTH
+    middle = [GROUND * _LEFT + row + GROUND * right for row in _halved(picture.cells)]
+    rows = [GROUND * GRID_WIDTH] * top + middle
+    rows += [GROUND * GRID_WIDTH] * (GRID_HEIGHT - len(rows))
+    return replace(picture, cells=tuple(rows))
 
 
 def elements(picture: Picture, ground: str = BLACK) -> list[Element]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-Category = Literal["pattern", "render", "multi_step", "mixed", "text", "creative", "edge_case"]
+Version = Literal["v1", "v2"]
+Category = Literal[
+    "pattern", "render", "multi_step", "mixed", "text", "creative", "edge_case",
+    "render_diverse", "contextual", "conversational", "seasonal_holiday",
+]  # fmt: skip
 Intent = Literal[
-    "picture", "clock", "text", "weather", "pattern", "mood", "scene", "timer", "pomodoro",
-    "countdown", "dim", "fade", "cycle", "then", "off",
+    "picture", "clock", "text", "weather", "status", "pattern", "blend", "mood", "scene", "timer", "pomodoro",
+    "countdown", "dim", "candle", "fade", "cycle", "then", "sequence", "off",
+]  # fmt: skip
+Change = Literal[
+    "slower", "faster", "brighter", "dimmer", "warmer", "cooler", "recolor", "add_sparkle", "breathe", "still",
+    "calmer", "livelier",
 ]  # fmt: skip
 
 
@@ -17,20 +25,29 @@ class Meaning(TypedDict, total=False):
     """What a request asks for. Only the keys that its intent needs are there.
 
     object: a picture's name. colors: #RRGGBB in the order in which they were said. ground: background of a
-    picture or text. pattern: a pattern's name. tempo: slow, medium or fast. mood, scene: names in the seed
-    data. text: what to write. number: where a countdown starts, or degrees. hour, minute: 1-12 and 0-59.
-    *_ms: durations. motion: `blinks`. first, second: the two parts of `then`.
+    picture or text. place: `small`, `top` or `bottom`. motion: `blinks`, `sparkles` (pictures) or `scrolls`
+    (text). pattern: a pattern's name. tempo: slow, medium or fast. brightness: dim or bright. mood, scene:
+    names in the seed data. title: what to call the program. text: what to write. status: battery, bars or
+    level, and its percent. number: where a countdown starts, or degrees. hour, minute: 1-12 and 0-59.
+    *_ms: durations. first, second: the two parts of `then`. parts: what a `sequence` shows in turn. change:
+    what to do to a program that is running already; the other keys say what it means where none is.
     """
 
     intent: Intent
     object: str
     colors: list[str]
     ground: str
+    place: str
+    motion: str
     pattern: str
     tempo: str
+    brightness: str
     mood: str
     scene: str
+    title: str
     text: str
+    status: str
+    percent: int
     number: int
     weather: str
     hour: int
@@ -38,15 +55,24 @@ class Meaning(TypedDict, total=False):
     duration_ms: int
     work_ms: int
     break_ms: int
-    motion: str
     first: str
     second: str
+    parts: list[Meaning]
+    change: Change
 
 
 class Request(TypedDict):
-    """One row of prompts.jsonl."""
+    """One row of prompts.jsonl.
+
+    template: the phrase that it was made from, as file, sub-category and number. running: in rows of answers,
+    the program that is running when a follow-up is said.
+    """
 
     id: str
     prompt: str
     category: str
+    subcategory: str
+    version: str
+    template: str
     meaning: Meaning
+    running: NotRequired[str]

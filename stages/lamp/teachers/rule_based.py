@@ -6,37 +6,33 @@ Every answer keeps to the grammar's bounds: at most 12 steps named s1, s2, ..., 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
-from typing import Any
 
-from .. import clock_face, font, notation, pixel_art
-from ..color import BLACK, near, rgb
-from ..program import GRID_HEIGHT, GRID_WIDTH, Body, Command, Element, Program, Step
+from .. import clock_face, notation
+from ..color import BLACK, dimmed, near, rgb
+from ..lettering import written
+from ..program import Body, Command, Program, Step
 from ..request import Meaning, Request
 from ..taxonomy import Taxonomy
+from . import gauges, moods, sketches, timing
+from .changes import changed
 
-_TEMPO_SPEEDS = {
-    "breathing": {"slow": 5000, "medium": 3000, "fast": 1000},
-    "wave": {"slow": 5000, "medium": 2500, "fast": 800},
-    "rainbow": {"slow": 6000, "medium": 3000, "fast": 1000},
-    "pulse": {"slow": 2000, "medium": 1000, "fast": 400},
-    "sparkle": {"slow": 300, "medium": 150, "fast": 80},
-}
+MAX_STEPS = 12
 _SPARKLE_GROUND = "#191970"
-_CELEBRATION = "sparkle FFD700 FF1493 100 0.4"
-# Warm white going down to a glow, for falling asleep: each step about 3/5 of the one before.
-_DIMMING = ("#FFA500", "#B87333", "#804000", "#4D2600", "#1F0F00")
+_CELEBRATIONS = (
+    "sparkle FFD700 FF1493 100 0.4", "sparkle FFD700 8A2BE2 90 0.4", "rainbow 800", "sparkle 00FFFF FF1493 100 0.5"
+)  # fmt: skip
 _DEFAULT_TEXT_COLOR = "#FFFFFF"
-_BAR_LINE = 12
-_MINUTE = 60_000
+# How long a part of a sequence is shown when nothing is said of it, ms.
+_PART_MS = (4000, 10_000, 1000)
+_BLEND_MS = (4000, 8000, 500)
+_SCROLL_MS = (200, 400, 50)
+_GROUND_SHARE = 0.25  # brightness of a ground that only gives a picture its mood
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9 '-]+")
+_NAME_LENGTH = 32
 
-_WEATHER: dict[str, str] = {
-    "sunny": "rect 3 0 4 6 FFD700; rect 2 1 6 4 FFD700",
-    "cloudy": "rect 1 2 8 3 C0C0C0; rect 3 1 4 1 C0C0C0",
-    "rainy": "rect 1 1 8 3 808080; pixel 2 5 4169E1; pixel 5 5 4169E1; pixel 8 5 4169E1",
-    "snowy": "rect 1 1 8 3 C0C0C0; pixel 2 5 FFFFFF; pixel 5 5 FFFFFF; pixel 8 5 FFFFFF",
-    "stormy": "rect 1 0 8 3 808080; line 5 3 4 4 FFFF00; line 5 5 4 6 FFFF00",
-}
+Shown = list[tuple[Command, int]]
 
 
 class RuleBased:
@@ -50,38 +46,81 @@ class RuleBased:
             "clock": self._clock,
             "text": self._text,
             "weather": self._weather,
+            "status": self._status,
             "pattern": self._pattern,
+            "blend": self._blend,
             "mood": self._mood,
             "scene": self._scene,
             "timer": self._timer,
             "pomodoro": self._pomodoro,
             "countdown": self._countdown,
             "dim": self._dim,
+            "candle": self._candle,
             "fade": self._fade,
             "cycle": self._cycle,
             "then": self._then,
+            "sequence": self._sequence,
             "off": self._off,
         }
 
     def answer(self, request: Request) -> Program:
         """The light program for a request. Its random draws hang on the seed and the request's id alone."""
-        rng = random.Random(f"{self._seed}:{request['id']}")
+        return self._answer(request["meaning"], random.Random(f"{self._seed}:{request['id']}"))
+
+    def follow_up(self, request: Request) -> tuple[Program, Program] | None:
+        """A program that may be running and what a follow-up makes of it; None for other requests."""
         meaning = request["meaning"]
-        return {"program": self._rules[meaning["intent"]](meaning, rng)}
+        if "change" not in meaning:
+            return None
+        rng = random.Random(f"{self._seed}:{request['id']}:running")
+        running = self._running(meaning["change"], rng)
+        return running, changed(running, meaning["change"], next(iter(meaning.get("colors", [])), None))
+
+    def _running(self, change: str, rng: random.Random) -> Program:
+        """A short program in which the change can be seen."""
+        moving = change in ("slower", "faster", "calmer", "livelier", "still")
+        names = [
+            name
+            for name, mood in self._taxonomy.moods.items()
+            if "dark" not in mood.hues and not (change in ("faster", "livelier") and mood.tempo == "fast")
+        ]
+        while True:
+            program = self._answer({"intent": "mood", "mood": rng.choice(names)}, rng)
+            commands = [step["command"] for step in program["program"]["steps"]]
+            if moving and not all(one["type"] == "pattern" and "speed" in one["params"] for one in commands):
+                continue
+            if changed(program, change, "#0000FF") != program and not any(
+                one["type"] == "pattern" and one["name"] == "rainbow" for one in commands
+            ):
+                return program
+
+    def _answer(self, meaning: Meaning, rng: random.Random) -> Program:
+        body = self._rules[meaning["intent"]](meaning, rng)
+        if "title" in meaning:
+            body["name"] = _name(meaning["title"])
+        return {"program": body}
 
     def _picture(self, meaning: Meaning, rng: random.Random) -> Body:
         name = meaning["object"].replace("_", " ")
-        command = self._drawn(meaning)
-        if meaning.get("motion") == "blinks":
-            dark: Command = {"type": "pattern", "name": "solid", "params": {"color": BLACK}}
-            return _looped(f"blinking {name}", [(command, 800), (dark, 400)])
-        return _still(name, command)
-
-    def _drawn(self, meaning: Meaning) -> Command:
         picture = self._taxonomy.pictures[meaning["object"]]
         if meaning.get("colors") and meaning["intent"] == "picture":
             picture = picture.recoloured(meaning["colors"][0])
-        return {"type": "render", "elements": pixel_art.elements(picture, meaning.get("ground", BLACK))}
+        ground = self._ground(meaning, picture.palette, rng)
+        command = sketches.drawn(picture, ground, meaning.get("place"))
+        if meaning.get("motion") == "blinks":
+            return _looped(f"blinking {name}", sketches.blinking(command))
+        if meaning.get("motion") == "sparkles":
+            lights = [color for color in ("#FFFFFF", "#FFD700", "#00FFFF") if color not in picture.palette.values()]
+            return _looped(f"twinkling {name}", sketches.twinkling(picture, ground, rng.choice(lights), rng))
+        return _still(name, command)
+
+    def _ground(self, meaning: Meaning, palette: dict[str, str], rng: random.Random) -> str:
+        """What a picture stands on: what was said, else a dark shade of its mood, else nothing."""
+        if "ground" in meaning or "mood" not in meaning:
+            return meaning.get("ground", BLACK)
+        shades = [dimmed(color, _GROUND_SHARE) for color in self._taxonomy.moods[meaning["mood"]].palette]
+        apart = [shade for shade in shades if not any(near(rgb(shade), rgb(color), 110) for color in palette.values())]
+        return rng.choice(apart) if apart else BLACK
 
     def _clock(self, meaning: Meaning, rng: random.Random) -> Body:
         color = (meaning.get("colors") or [clock_face.RIM])[0]
@@ -90,159 +129,160 @@ class RuleBased:
 
     def _text(self, meaning: Meaning, rng: random.Random) -> Body:
         color = (meaning.get("colors") or [_DEFAULT_TEXT_COLOR])[0]
-        name = meaning["text"].lower().replace(":", " ").strip()
-        return _still(f"text {name}", _written(meaning["text"], color, meaning.get("ground", BLACK)))
+        text, ground = meaning["text"], meaning.get("ground", BLACK)
+        name = _name(f"text {text}")
+        if meaning.get("motion") == "scrolls":
+            return _looped(name, sketches.scrolling(text, color, ground, _draw(_SCROLL_MS, rng)))
+        command = written(text, color, ground)
+        if meaning.get("motion") == "blinks":
+            return _looped(name, sketches.blinking(command, _draw((400, 1000, 100), rng), _draw((300, 500, 100), rng)))
+        return _still(name, command)
 
     def _weather(self, meaning: Meaning, rng: random.Random) -> Body:
-        sky = notation.command("draw fill 000040; " + _WEATHER[meaning["weather"]])
-        assert sky["type"] == "render"
-        degrees = str(meaning["number"])
-        sky["elements"].append(_text_element(degrees, 8, _DEFAULT_TEXT_COLOR))
-        return _still(f"{meaning['weather']} {degrees}", sky)
+        return _still(
+            f"{meaning['weather']} {meaning['number']}", gauges.weather(meaning["weather"], meaning["number"])
+        )
+
+    def _status(self, meaning: Meaning, rng: random.Random) -> Body:
+        kind, percent = meaning["status"], meaning["percent"]
+        return _still(f"{kind} {percent}", gauges.status(kind, percent, next(iter(meaning.get("colors", [])), None)))
 
     def _pattern(self, meaning: Meaning, rng: random.Random) -> Body:
-        kind, tempo = meaning["pattern"], meaning.get("tempo", "medium")
-        command = _pattern(kind, meaning.get("colors", []), tempo)
+        kind = meaning["pattern"]
+        command = self._patterned(meaning, rng)
         if kind == "pulse":
             # A pulse is one shot: looped, it goes on.
             return _looped("pulse", [(command, command["params"]["speed"])])  # type: ignore[typeddict-item]
         return _still(kind, command)
 
+    def _patterned(self, meaning: Meaning, rng: random.Random) -> Command:
+        kind, colors = meaning["pattern"], list(meaning.get("colors", []))
+        if meaning.get("brightness") == "dim":
+            colors = [dimmed(color, moods.DIM) for color in colors]
+        if len(colors) < 2:
+            colors.append(_SPARKLE_GROUND if kind == "sparkle" else BLACK)
+        return moods.pattern(kind, colors, meaning.get("tempo", "medium"), rng)
+
+    def _blend(self, meaning: Meaning, rng: random.Random) -> Body:
+        first, second, third = meaning["colors"]
+        lasts = _draw(_BLEND_MS, rng)
+        pairs = ((first, second), (second, third))
+        return _looped("blend", [(moods.pattern("gradient", [*pair], "slow", rng), lasts) for pair in pairs])
+
     def _mood(self, meaning: Meaning, rng: random.Random) -> Body:
-        name = meaning["mood"]
-        return _still(name, notation.command(rng.choice(self._taxonomy.moods[name].answers)))
+        mood = self._taxonomy.moods[meaning["mood"]]
+        steps, loop = moods.steps(mood, meaning.get("brightness"), rng)
+        return _body(_name(meaning["mood"]), steps, loop)
 
     def _scene(self, meaning: Meaning, rng: random.Random) -> Body:
         answer = rng.choice(self._taxonomy.scenes[meaning["scene"]].answers)
-        return _body(meaning["scene"].replace("_", " "), notation.steps(answer["steps"]), answer.get("loop"))
+        steps = notation.steps(answer["steps"], rng, self._taxonomy.pictures)
+        return _body(_name(meaning["scene"]), steps, answer.get("loop"))
 
     def _timer(self, meaning: Meaning, rng: random.Random) -> Body:
         total = meaning["duration_ms"]
-        phases = _phases(total)
-        shown = []
-        for number in range(phases):
-            left = total - number * total // phases
-            label = str(left // _MINUTE if total >= 2 * _MINUTE else left // 1000)
-            command = _written(label, "#FFE4C4", BLACK, line=3)
-            width = round(GRID_WIDTH * left / total)
-            command["elements"].append(  # type: ignore[typeddict-item]
-                {"type": "rect", "x": 0, "y": _BAR_LINE, "w": width, "h": 2, "color": "#00C800"}
-            )
-            shown.append((command, total // phases))
-        return _finishing(f"timer {_span(total)}", shown, notation.command(_CELEBRATION))
+        return _finishing(f"timer {timing.span(total)}", timing.timer(total, rng), _celebration(rng))
 
     def _pomodoro(self, meaning: Meaning, rng: random.Random) -> Body:
-        work, rest = meaning["work_ms"], meaning["break_ms"]
-        shown = [
-            (_written(_label(work), "#FFFFFF", "#800000"), work),
-            (_written(_label(rest), "#FFFFFF", "#008B8B"), rest),
-        ]
-        body = _looped("pomodoro", shown)
+        body = _looped("pomodoro", timing.pomodoro(meaning["work_ms"], meaning["break_ms"]))
         assert body["loop"] is not None
         body["loop"]["count"] = 4
-        body["on_complete"] = {"command": notation.command(_CELEBRATION)}
+        body["on_complete"] = {"command": _celebration(rng)}
         return body
 
     def _countdown(self, meaning: Meaning, rng: random.Random) -> Body:
         color = (meaning.get("colors") or [_DEFAULT_TEXT_COLOR])[0]
-        return _finishing(
-            f"countdown {meaning['number']}",
-            _digits(meaning["number"], color),
-            notation.command(_CELEBRATION),
-        )
+        shown = timing.countdown(meaning["number"], color, meaning.get("place") == "big")
+        return _finishing(f"countdown {meaning['number']}", shown, _celebration(rng))
 
     def _dim(self, meaning: Meaning, rng: random.Random) -> Body:
-        duration = meaning["duration_ms"] // len(_DIMMING)
-        shown = [(_pattern("solid", [color], "slow"), duration) for color in _DIMMING]
-        return _finishing(f"dim {_span(meaning['duration_ms'])}", shown, {"type": "stop"})
+        total = meaning["duration_ms"]
+        return _finishing(f"dim {timing.span(total)}", timing.dimming(total, rng), {"type": "stop"})
+
+    def _candle(self, meaning: Meaning, rng: random.Random) -> Body:
+        total = meaning["duration_ms"]
+        return _finishing(f"candle {timing.span(total)}", timing.candle(total, rng), {"type": "stop"})
 
     def _fade(self, meaning: Meaning, rng: random.Random) -> Body:
         start, end = meaning["colors"]
         total = meaning.get("duration_ms", 8000)
-        shown = [
-            (_pattern("solid", [start], "slow"), total // 4),
-            (_pattern("gradient", [start, end], "slow"), total // 4),
-            (_pattern("gradient", [end, start], "slow"), total // 2),
+        shown: Shown = [
+            (_plain("solid", start), total // 4),
+            (_plain("gradient", start, end), total // 4),
+            (_plain("gradient", end, start), total // 2),
         ]
-        body = _finishing("fade", shown, _pattern("solid", [end], "slow"))
-        return body
+        return _finishing("fade", shown, _plain("solid", end))
 
     def _cycle(self, meaning: Meaning, rng: random.Random) -> Body:
-        return _looped("cycle", [(_pattern("solid", [color], "slow"), 2000) for color in meaning["colors"]])
+        return _looped("cycle", [(_plain("solid", color), 2000) for color in meaning["colors"]])
 
     def _then(self, meaning: Meaning, rng: random.Random) -> Body:
         colors = meaning.get("colors", [])
-        first = self._first(meaning)
+        first = self._first(meaning, rng)
         if meaning["second"] == "picture":
-            last = self._drawn(meaning)
+            last = self._picture(meaning, rng)["steps"][0]["command"]
         elif meaning["second"] == "celebrate":
-            last = notation.command(_CELEBRATION)
+            last = _celebration(rng)
             if colors:
-                last = _pattern("sparkle", [*colors, _celebration_ground(colors[0])], "fast")
+                last = moods.pattern("sparkle", [*colors, _celebration_ground(colors[0])], "fast", rng)
         else:
-            last = _pattern(meaning["second"], colors, "medium")
-        steps = [_step(number, *shown) for number, shown in enumerate(first, start=1)]
-        steps.append(_step(len(steps) + 1, last, None))
+            last = self._patterned({**meaning, "pattern": meaning["second"]}, rng)
+        steps = sketches.numbered(first)
+        steps.append({"id": f"s{len(steps) + 1}", "command": last, "duration": None})
         return _body(f"{meaning['first']} then {meaning['second']}", steps)
 
-    def _first(self, meaning: Meaning) -> list[tuple[Command, int]]:
+    def _first(self, meaning: Meaning, rng: random.Random) -> Shown:
         if meaning["first"] == "picture":
-            return [(self._drawn(meaning), meaning.get("duration_ms", 5000))]
+            return [(self._picture(meaning, rng)["steps"][0]["command"], meaning.get("duration_ms", 5000))]
         if meaning["first"] == "text":
-            return [(_written(meaning["text"], _DEFAULT_TEXT_COLOR, BLACK), 5000)]
+            return [(written(meaning["text"], _DEFAULT_TEXT_COLOR, BLACK), 5000)]
         if meaning["first"] == "countdown":
-            return _digits(meaning["number"], _DEFAULT_TEXT_COLOR)
-        return [(_pattern("pulse", meaning["colors"], "medium"), _TEMPO_SPEEDS["pulse"]["medium"])]
+            return timing.countdown(meaning["number"], _DEFAULT_TEXT_COLOR, big=False)
+        flash = moods.pattern("pulse", meaning["colors"], "medium", rng)
+        return [(flash, flash["params"]["speed"])]  # type: ignore[typeddict-item]
+
+    def _sequence(self, meaning: Meaning, rng: random.Random) -> Body:
+        """The parts one behind the other; only the last may go on for ever."""
+        steps: list[Step] = []
+        parts = meaning["parts"]
+        names = []
+        for number, part in enumerate(parts, start=1):
+            body = self._part(part, MAX_STEPS - len(steps) - (len(parts) - number), rng)
+            names.append(body["name"])
+            own = body["steps"]
+            first = len(steps) + 1
+            for step in own:
+                lasts = step["duration"]
+                if number < len(parts):
+                    lasts = part.get("duration_ms", lasts) if len(own) == 1 else lasts
+                    lasts = lasts or _draw(_PART_MS, rng)
+                steps.append({**step, "id": f"s{len(steps) + 1}", "duration": lasts})
+        whole = _body(_name(" then ".join(names)), steps)
+        if body.get("loop") is not None:
+            whole["loop"] = {"count": 0, "start_step": f"s{first}", "end_step": steps[-1]["id"]}
+        elif steps[-1]["duration"] is not None and body.get("on_complete"):
+            whole["on_complete"] = body["on_complete"]
+        return whole
+
+    def _part(self, part: Meaning, room: int, rng: random.Random) -> Body:
+        """A part's own answer, in at most `room` steps: drawn again until it is that short."""
+        for _ in range(64):
+            body = self._answer(part, rng)["program"]
+            if len(body["steps"]) <= room:
+                return body
+        raise ValueError(f"no answer to {part} in {room} steps")
 
     def _off(self, meaning: Meaning, rng: random.Random) -> Body:
         return _still("off", {"type": "stop"})
 
 
-def _pattern(kind: str, colors: list[str], tempo: str) -> Command:
-    params: dict[str, Any] = {}
-    if kind != "rainbow":
-        params["color"] = colors[0]
-    if kind in ("gradient", "wave"):
-        params["color2"] = colors[1] if len(colors) > 1 else BLACK
-    if kind == "sparkle":
-        params["bgColor"] = colors[1] if len(colors) > 1 else _SPARKLE_GROUND
-    if kind in _TEMPO_SPEEDS:
-        params["speed"] = _TEMPO_SPEEDS[kind][tempo]
-    if kind == "sparkle":
-        params["density"] = {"slow": 0.1, "medium": 0.2, "fast": 0.4}[tempo]
-    return {"type": "pattern", "name": kind, "params": params}  # type: ignore[return-value,misc]
+def _plain(name: str, *colors: str) -> Command:
+    params = dict(zip(("color", "color2"), colors, strict=False))
+    return {"type": "pattern", "name": name, "params": params}  # type: ignore[return-value,misc,typeddict-item]
 
 
-def _written(text: str, color: str, ground: str, line: int | None = None) -> Command:
-    """Text on a ground: in one row where it fits, else in two."""
-    rows = _text_rows(text)
-    top = line if line is not None else (4 if len(rows) == 1 else 1)
-    drawn: list[Element] = [{"type": "fill", "color": ground}]
-    drawn += [_text_element(row, top + 7 * number, color) for number, row in enumerate(rows)]
-    return {"type": "render", "elements": drawn}
-
-
-def _text_rows(text: str) -> list[str]:
-    if font.width(text) <= GRID_WIDTH:
-        return [text]
-    if ":" in text:
-        return text.split(":")
-    # Three characters are 11 columns wide: the last column is lost, which the eye forgives.
-    if len(text) <= 3:
-        return [text]
-    half = (len(text) + 1) // 2
-    return [text[:half], text[half:]]
-
-
-def _text_element(text: str, y: int, color: str) -> Element:
-    x = max(0, (GRID_WIDTH - font.width(text)) // 2)
-    return {
-        "type": "text",
-        "content": text,
-        "x": x,
-        "y": min(y, GRID_HEIGHT - font.GLYPH_HEIGHT),
-        "color": color,
-    }
+def _celebration(rng: random.Random) -> Command:
+    return notation.command(rng.choice(_CELEBRATIONS))
 
 
 def _celebration_ground(color: str) -> str:
@@ -250,26 +290,15 @@ def _celebration_ground(color: str) -> str:
     return "#FFD700" if near(rgb(color), rgb("#FF1493"), 150) else "#FF1493"
 
 
-def _digits(number: int, color: str) -> list[tuple[Command, int]]:
-    return [(_written(str(left), color, BLACK), 1000) for left in range(number, 0, -1)]
+def _draw(span: tuple[int, int, int], rng: random.Random) -> int:
+    first, last, unit = span
+    return rng.randrange(first, last + 1, unit)
 
 
-def _phases(total: int) -> int:
-    """How many parts a timer shows: five where whole minutes or seconds come out, else one a minute."""
-    unit = _MINUTE if total >= 2 * _MINUTE else 1000
-    return 5 if total // unit % 5 == 0 else total // unit if total // unit <= 12 else 4
-
-
-def _span(total: int) -> str:
-    return f"{total // _MINUTE} min" if total % _MINUTE == 0 else f"{total // 1000} s"
-
-
-def _label(total: int) -> str:
-    return str(total // _MINUTE)
-
-
-def _step(number: int, command: Command, duration: int | None) -> Step:
-    return {"id": f"s{number}", "command": command, "duration": duration}
+def _name(text: str) -> str:
+    """A program's name as the grammar has it: small letters, digits, spaces, apostrophes and hyphens."""
+    plain = _NOT_IN_NAMES.sub(" ", text.lower().replace("_", " "))
+    return " ".join(plain.split()).lstrip("'-")[:_NAME_LENGTH].rstrip() or "light"
 
 
 def _body(name: str, steps: list[Step], loop: int | None = None) -> Body:
@@ -280,14 +309,14 @@ def _body(name: str, steps: list[Step], loop: int | None = None) -> Body:
 
 
 def _still(name: str, command: Command) -> Body:
-    return _body(name, [_step(1, command, None)])
+    return _body(name, [{"id": "s1", "command": command, "duration": None}])
 
 
-def _looped(name: str, shown: list[tuple[Command, int]]) -> Body:
-    return _body(name, [_step(number, *one) for number, one in enumerate(shown, start=1)], loop=0)
+def _looped(name: str, shown: Shown) -> Body:
+    return _body(name, sketches.numbered(shown), loop=0)
 
 
-def _finishing(name: str, shown: list[tuple[Command, int]], final: Command) -> Body:
-    body = _body(name, [_step(number, *one) for number, one in enumerate(shown, start=1)])
+def _finishing(name: str, shown: Shown, final: Command) -> Body:
+    body = _body(name, sketches.numbered(shown))
     body["on_complete"] = {"command": final}
     return body
