@@ -40,21 +40,23 @@ def steps(lines: list[str], rng: random.Random, pictures: Pictures) -> list[Step
 
 def _drawn(line: str, rng: random.Random) -> str:
     """`line` with one of its alternatives and a number out of each range."""
-    words = (rng.choice(word.split("|")) if "|" in word else word for word in line.split(" "))
-    return " ".join(_in_range(word, rng) if ".." in word else word for word in words)
+    return " ".join(_chosen(word.removesuffix(";"), rng) + ";" * word.endswith(";") for word in line.split(" "))
 
 
-def _in_range(word: str, rng: random.Random) -> str:
-    match = _RANGE.fullmatch(word.rstrip(";"))
+def _chosen(word: str, rng: random.Random) -> str:
+    if "|" in word:
+        word = rng.choice(word.split("|"))
+    if ".." not in word:
+        return word
+    match = _RANGE.fullmatch(word)
     if match is None:
         raise UserError(f"seed notation {word!r}: a range is LOW..HIGH, both numbers; correct it")
-    end = word[len(word.rstrip(";")) :]
     if "." in match[1] or "." in match[2]:
         low, high = float(match[1]), float(match[2])
-        return f"{low + rng.randint(0, round((high - low) / 0.05)) * 0.05:.2f}".rstrip("0") + end
+        return f"{low + rng.randint(0, round((high - low) / 0.05)) * 0.05:.2f}".rstrip("0")
     first, last = int(match[1]), int(match[2])
     unit = next(unit for unit in (500, 100, 50, 10, 1) if last - first >= 4 * unit or unit == 1)
-    return f"{rng.randrange(first, last + 1, unit)}{end}"
+    return str(rng.randrange(first, last + 1, unit))
 
 
 def step(identity: str, line: str, pictures: Pictures | None = None) -> Step:
