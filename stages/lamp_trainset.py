@@ -31,6 +31,7 @@ class Params:
     validation_share: float
     system_prompt: str
     request_template: str
+    follow_up_template: str
 
 
 @stage(__doc__, screened="data/lamp/screened.jsonl", out="data/lamp/trainset")
@@ -41,13 +42,12 @@ def main(screened: Path, out: Path, params_path: Path) -> None:
     rows = list(files.read_rows(screened, ("id", "prompt", "category", "response")))
     if not rows:
         raise UserError(f"{screened}: no rows were kept; see rejected.jsonl beside it for the reasons")
-    asking = RequestFormat(knobs.system_prompt, knobs.request_template)
+    asking = RequestFormat(knobs.system_prompt, knobs.request_template, knobs.follow_up_template)
     if not 0 < knobs.validation_share < 1:
         raise UserError(
             f"{params_path}, lamp_trainset.validation_share: {knobs.validation_share} is not between 0 and 1"
         )
-    if "{prompt}" not in knobs.request_template:
-        raise UserError(f"{params_path}, lamp_trainset.request_template: {knobs.request_template!r} has no {{prompt}}")
+    check_templates(knobs, params_path)
     validation = validation_ids(rows, knobs.validation_share, knobs.seed)
     sides = (
         [row for row in rows if row["id"] not in validation],
@@ -58,6 +58,15 @@ def main(screened: Path, out: Path, params_path: Path) -> None:
             files.write_rows(folder / name, (chat_row(row, asking) for row in side))
         files.write_json(folder / FILE, asdict(asking))
     click.echo(f"{out}: {len(sides[0])} rows to train on, {len(sides[1])} to validate with")
+
+
+def check_templates(knobs: Params, params_path: Path) -> None:
+    """Raises UserError for a template that has no place for what it wraps."""
+    for name, places in (("request_template", ("{prompt}",)), ("follow_up_template", ("{prompt}", "{running}"))):
+        template = getattr(knobs, name)
+        for place in places:
+            if place not in template:
+                raise UserError(f"{params_path}, lamp_trainset.{name}: {template!r} has no {place}; add it")
 
 
 def validation_ids(rows: list[dict[str, Any]], share: float, seed: int) -> set[str]:
@@ -78,7 +87,7 @@ def chat_row(row: dict[str, Any], asking: RequestFormat) -> dict[str, Any]:
     return {
         "id": row["id"],
         "category": row["category"],
-        "messages": [*asking.messages(row["prompt"]), answer],
+        "messages": [*asking.messages(row["prompt"], row.get("running")), answer],
     }
 
 

@@ -92,9 +92,8 @@ def _answer(
 
 def request_format(generator: Generator) -> RequestFormat:
     """How this model wants to be asked: stored in the file, so that it cannot drift from the training."""
-    return RequestFormat(
-        generator.metadata("lampforge.system_prompt"), generator.metadata("lampforge.request_template")
-    )
+    names = ("system_prompt", "request_template", "follow_up_template")
+    return RequestFormat(*(generator.metadata(f"lampforge.{name}") for name in names))
 
 
 def peak_rss_mb() -> float:

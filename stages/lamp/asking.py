@@ -9,14 +9,22 @@ FILE = "request_format.json"
 
 @dataclass(frozen=True)
 class RequestFormat:
-    """system_prompt: the system turn. request_template: the user turn; the request goes where {prompt} is."""
+    """system_prompt: the system turn. request_template: the user turn; the request goes where {prompt} is.
+
+    follow_up_template: the user turn while a program is running, which goes where {running} is.
+    """
 
     system_prompt: str
     request_template: str
+    follow_up_template: str
 
-    def messages(self, prompt: str) -> list[dict[str, str]]:
-        """The chat up to the point where the lamp answers."""
+    def messages(self, prompt: str, running: str | None = None) -> list[dict[str, str]]:
+        """The chat up to the point where the lamp answers. running: the program that runs, as compact JSON."""
+        if running is None:
+            asked = self.request_template.replace("{prompt}", prompt)
+        else:
+            asked = self.follow_up_template.replace("{prompt}", prompt).replace("{running}", running)
         return [
             {"role": "system", "content": self.system_prompt},
-            {"role": "user", "content": self.request_template.replace("{prompt}", prompt)},
+            {"role": "user", "content": asked},
         ]
