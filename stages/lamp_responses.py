@@ -2,8 +2,8 @@
 
 In:   prompts.jsonl, data/seed; for teacher=import a JSON Lines file of prompt, category, response; for
       teacher=anthropic the store of paid answers, which no pipeline deletes
-Out:  responses.jsonl, rows of id, prompt, category, response (the program as a JSON string), and the
-      request's meaning where it is known; unanswered.jsonl, the requests without an answer, with reasons
+Out:  responses.jsonl, the rows of the requests with `response` (the program as a JSON string), a follow-up
+      ("slower") also said over programs that are `running`; unanswered.jsonl, what has no answer, with reasons
 Holds: seen = answered + unanswered, each in the order of the requests; only the anthropic teacher leaves any
       unanswered. With teacher=import one row per imported row, answers untouched.
 Run:  python -m stages.lamp_responses --prompts data/lamp/prompts.jsonl --out data/lamp/responses.jsonl
@@ -11,15 +11,20 @@ Run:  python -m stages.lamp_responses --prompts data/lamp/prompts.jsonl --out da
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from .command import stage
 from .lamp.teachers.anthropic_knobs import Knobs
+
+if TYPE_CHECKING:
+    from .lamp.teachers.rule_based import RuleBased
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Params:
 
     teacher: Literal["rule_based", "import", "anthropic"]
     seed: int
+    follow_ups: int
     import_file: str
     anthropic: Knobs
 
@@ -40,7 +46,7 @@ class Params:
     unanswered="data/lamp/unanswered.jsonl",
 )
 def main(seed_folder: Path, prompts: Path, out: Path, unanswered: Path, params_path: Path) -> None:
-    from . import files, params
+    from . import files, params, workers
 
     knobs = params.load(Params, "lamp_responses", params_path)
     left: list[dict[str, Any]] = []
@@ -48,24 +54,43 @@ def main(seed_folder: Path, prompts: Path, out: Path, unanswered: Path, params_p
         answers = imported(Path(knobs.import_file))
     else:
         requests = files.read_rows(prompts, ("id", "prompt", "category", "meaning"))
+        said = workers.in_order(partial(with_follow_ups, knobs=knobs, seed_folder=seed_folder), requests)
         if knobs.teacher == "anthropic":
-            answers = asked(requests, knobs.anthropic, left)
+            answers = asked(said, knobs.anthropic, left)
         else:
-            answers = answered(requests, seed_folder, knobs.seed)
+            answers = workers.in_order(partial(answered, knobs=knobs, seed_folder=seed_folder), said)
     count = files.write_rows(out, answers)
     files.write_rows(unanswered, left)
     click.echo(f"{out}: {count} answers by {knobs.teacher}" + f", {len(left)} requests unanswered" * bool(left))
 
 
-def answered(requests: Iterator[dict[str, Any]], seed_folder: Path, seed: int) -> Iterator[dict[str, Any]]:
+def with_follow_ups(requests: list[dict[str, Any]], knobs: Params, seed_folder: Path) -> list[dict[str, Any]]:
+    """The requests, and behind each that can follow up on a running program some such programs to say it over."""
+    teacher = rule_based(seed_folder, knobs.seed)
+    said = []
+    for request in requests:
+        said.append(request)
+        if "change" in request["meaning"]:
+            said += [
+                {**request, "id": f"{request['id']}-running{number}", "running": teacher.running(request, number)}
+                for number in range(1, knobs.follow_ups + 1)
+            ]
+    return said
+
+
+def answered(requests: list[dict[str, Any]], knobs: Params, seed_folder: Path) -> list[dict[str, Any]]:
     """The rule-based teacher's answer to each request."""
+    teacher = rule_based(seed_folder, knobs.seed)
+    return [_row(request, teacher.response(request)) for request in requests]
+
+
+@functools.cache
+def rule_based(seed_folder: Path, seed: int) -> RuleBased:
+    """The rule-based teacher, one in each process."""
     from .lamp import taxonomy
-    from .lamp.program import compact
     from .lamp.teachers.rule_based import RuleBased
 
-    teacher = RuleBased(taxonomy.load(seed_folder), seed)
-    for request in requests:
-        yield _row(request, compact(teacher.answer(request)))  # type: ignore[arg-type]
+    return RuleBased(taxonomy.load(seed_folder), seed)
 
 
 def asked(requests: Iterator[dict[str, Any]], knobs: Knobs, left: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -80,13 +105,7 @@ def asked(requests: Iterator[dict[str, Any]], knobs: Knobs, left: list[dict[str,
 
 
 def _row(request: dict[str, Any], response: str) -> dict[str, Any]:
-    return {
-        "id": request["id"],
-        "prompt": request["prompt"],
-        "category": request["category"],
-        "response": response,
-        "meaning": request["meaning"],
-    }
+    return {**request, "response": response}
 
 
 def imported(path: Path) -> Iterator[dict[str, Any]]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from typing import Any
 
 from .. import clock_face, notation
 from ..color import BLACK, dimmed, near, rgb
 from ..lettering import written
-from ..program import Body, Command, Program, Step
+from ..program import Body, Command, Program, Step, compact
 from ..request import Meaning, Request
 from ..taxonomy import Taxonomy
+from ..validation import parse
 from . import gauges, moods, sketches, timing
 from .changes import changed
 
@@ -64,17 +66,24 @@ class RuleBased:
         }
 
     def answer(self, request: Request) -> Program:
-        """The light program for a request. Its random draws hang on the seed and the request's id alone."""
-        return self._answer(request["meaning"], random.Random(f"{self._seed}:{request['id']}"))
+        """The light program for a request. Its random draws hang on the seed and the request's id alone.
 
-    def follow_up(self, request: Request) -> tuple[Program, Program] | None:
-        """A program that may be running and what a follow-up makes of it; None for other requests."""
+        With a program that is `running`, that program with what the request changes.
+        """
         meaning = request["meaning"]
-        if "change" not in meaning:
-            return None
-        rng = random.Random(f"{self._seed}:{request['id']}:running")
-        running = self._running(meaning["change"], rng)
-        return running, changed(running, meaning["change"], next(iter(meaning.get("colors", [])), None))
+        if "running" in request:
+            color = next(iter(meaning.get("colors", [])), None)
+            return changed(parse(request["running"]), meaning["change"], color)
+        return self._answer(meaning, random.Random(f"{self._seed}:{request['id']}"))
+
+    def response(self, request: Any) -> str:
+        """The answer to a row of prompts.jsonl, as compact JSON."""
+        return compact(self.answer(request))
+
+    def running(self, request: Any, number: int) -> str:
+        """A program that may be running when a follow-up is said, as compact JSON; another one for each number."""
+        rng = random.Random(f"{self._seed}:{request['id']}:running:{number}")
+        return compact(self._running(request["meaning"]["change"], rng))
 
     def _running(self, change: str, rng: random.Random) -> Program:
         """A short program in which the change can be seen."""
