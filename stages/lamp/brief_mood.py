@@ -32,10 +32,8 @@ def has_mood(meaning: Meaning, film: Film, taxonomy: Taxonomy) -> Reasons:
     """Why a film is not in a mood: its colours, its tempo, how bright it is."""
     mood = taxonomy.moods[meaning["mood"]]
     light = meaning.get("brightness") or mood.light
-    hues = mood.hues
-    if light == "dim" and "white" in hues:
-        hues = hues | {"grey"}  # what a dim white is
-    yield from _keeps_to(hues, film)
+    # An LED that looks grey is a white one that is not at its brightest.
+    yield from _keeps_to(mood.hues | {"grey"} if "white" in mood.hues else mood.hues, film)
     if mood.tempo == "slow":
         yield from _is_slow(film)
     if mood.tempo == "fast":

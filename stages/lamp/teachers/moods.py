@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from ..color import dimmed, rgb
+from ..color import brightened, dimmed, rgb
 from ..program import Command, Step
 from ..taxonomy import Mood
 
@@ -22,6 +22,7 @@ _DENSITIES = {"slow": (5, 20), "medium": (10, 30), "fast": (30, 50)}
 _PARTS = {"slow": (8000, 20000, 1000), "medium": (4000, 8000, 500), "fast": (1500, 4000, 500)}
 DIM = 0.45  # of a colour's brightness
 _FIRST_COLORS = 3
+_FULL = 230  # a strongest channel that is bright enough for `bright`
 
 
 def steps(mood: Mood, brightness: str | None, rng: random.Random) -> tuple[list[Step], int | None]:
@@ -29,7 +30,7 @@ def steps(mood: Mood, brightness: str | None, rng: random.Random) -> tuple[list[
     way = rng.choice([way for way in mood.ways if _bright_enough(way, brightness)])
     if way != "drift":
         return [{"id": "s1", "command": _command(mood, way, brightness, rng), "duration": None}], None
-    ways = [other for other in mood.ways if other != "drift"]
+    ways = [other for other in mood.ways if other != "drift" and _bright_enough(other, brightness)]
     count = rng.choice((2, 2, 3))
     parts = [rng.choice(ways) for _ in range(count)]
     drawn: list[Step] = []
@@ -51,7 +52,7 @@ def _command(mood: Mood, way: str, brightness: str | None, rng: random.Random) -
     if brightness == "bright":
         # The brightest of the palette, fullest first.
         fullest = sorted(colors, key=lambda color: -max(rgb(color)))[: max(3, len(colors) // 2)]
-        first, second = rng.sample(fullest, 2)
+        first, second = (brightened(color) if max(rgb(color)) < _FULL else color for color in rng.sample(fullest, 2))
     if brightness == "dim" and mood.light != "dim":
         first, second = dimmed(first, DIM), dimmed(second, DIM)
     return pattern(way, [first, second], mood.tempo, rng)
