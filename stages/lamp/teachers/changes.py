@@ -31,7 +31,7 @@ def changed(program: Program, change: str, color: str | None) -> Program:
     final = body.get("on_complete")
     for holder in [*body["steps"], *([final] if final else [])]:
         for edit in edits:
-            holder["command"] = edit(holder["command"])  # type: ignore[index]
+            holder["command"] = edit(holder["command"])
     if change in ("slower", "faster", "calmer", "livelier") and len(body["steps"]) > 1:
         for step in body["steps"]:
             if step["duration"] is not None:

@@ -287,7 +287,7 @@ class RuleBased:
 
 def _plain(name: str, *colors: str) -> Command:
     params = dict(zip(("color", "color2"), colors, strict=False))
-    return {"type": "pattern", "name": name, "params": params}  # type: ignore[return-value,misc,typeddict-item]
+    return {"type": "pattern", "name": name, "params": params}  # type: ignore[return-value,misc]
 
 
 def _celebration(rng: random.Random) -> Command:
