@@ -21,9 +21,11 @@ import click
 
 from . import files, params
 from .command import stage
+from .device.model_files import model_file
 from .errors import EXIT_USER_ERROR, UserError
 from .lamp import brief, held_out, pixel_art, taxonomy, validation
 from .lamp.request import Meaning
+from .lamp.retrieval import nearest_answers
 from .tracking import lineage
 
 # Shown on the contact sheet: what people would run on the Pi.
@@ -94,7 +96,7 @@ def main(
     tracker = runs.Tracker("lamp-benchmark", "score_bench", chain)
     words = taxonomy.load(seed_folder)
     prompts = benchmark_prompts(words, seed_folder)
-    baseline = judge(prompts, nearest_answers(prompts, trainset), words)
+    baseline = judge(prompts, nearest_answers([prompt.text for prompt in prompts], trainset / "train.jsonl"), words)
     measured = {quant: run_on_device(models, quant, prompts, knobs) for quant in knobs.quants}
     verdicts = {quant: judge(prompts, texts(run["grammar"]), words) for quant, run in measured.items()}
     summary = {
@@ -126,29 +128,6 @@ def benchmark_prompts(words: taxonomy.Taxonomy, seed_folder: Path) -> list[Promp
 def _plain_request(picture: pixel_art.Picture) -> str:
     article = "a" if picture.article is None else picture.article
     return " ".join(word for word in ("draw", article, picture.say[0]) if word)
-
-
-def nearest_answers(prompts: list[Prompt], trainset: Path) -> list[str]:
-    """For each request the answer of the training request with the most similar words."""
-    from rapidfuzz import fuzz, process
-
-    rows = [row["messages"] for row in files.read_rows(trainset / "train.jsonl", ("messages",))]
-    asked = [_plain(row[1]["content"]) for row in rows]
-    found = (process.extractOne(_plain(prompt.text), asked, scorer=fuzz.token_sort_ratio) for prompt in prompts)
-    return [rows[match[2]][2]["content"] for match in found]
-
-
-def _plain(text: str) -> str:
-    """A request's content words: what the wrapping sentence and politeness add would only blur the search."""
-    return " ".join(sorted(held_out.content_words(text)))
-
-
-def model_file(models: Path, quant: str) -> Path:
-    """The folder's GGUF file of a quant. Raises UserError when there is none."""
-    found = sorted(models.glob(f"*-{quant}.gguf"))
-    if not found:
-        raise UserError(f"{models}: no *-{quant}.gguf; add {quant} to model_gguf.quants or take it out of score_bench")
-    return found[0]
 
 
 def run_on_device(models: Path, quant: str, prompts: list[Prompt], knobs: Params) -> dict[str, Any]:
