@@ -13,6 +13,6 @@ def model_file(models: Path, quant: str) -> Path:
     if not found:
         there = ", ".join(sorted(path.name for path in models.glob("*.gguf"))) or "no GGUF file"
         raise UserError(
-            f"{models}: no *-{quant}.gguf (there is {there}); add {quant} to model_gguf.quants, or ask less"
+            f"{models}: no *-{quant}.gguf (there is {there}); add {quant} to model_gguf.quants"
         )
     return found[0]
