@@ -12,7 +12,7 @@ Run:  python -m stages.lamp_responses --prompts data/lamp/prompts.jsonl --out da
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,33 +54,37 @@ def main(seed_folder: Path, prompts: Path, out: Path, unanswered: Path, params_p
         answers = imported(Path(knobs.import_file))
     else:
         requests = files.read_rows(prompts, ("id", "prompt", "category", "meaning"))
-        said = workers.in_order(partial(with_follow_ups, knobs=knobs, seed_folder=seed_folder), requests)
+        rules = partial(rule_based, seed_folder, knobs.seed)
+        said = workers.in_order(partial(with_follow_ups, rules=rules, count=knobs.follow_ups), requests)
         if knobs.teacher == "anthropic":
             answers = asked(said, knobs.anthropic, left)
         else:
-            answers = workers.in_order(partial(answered, knobs=knobs, seed_folder=seed_folder), said)
+            answers = workers.in_order(partial(answered, rules=rules), said)
     count = files.write_rows(out, answers)
     files.write_rows(unanswered, left)
     click.echo(f"{out}: {count} answers by {knobs.teacher}" + f", {len(left)} requests unanswered" * bool(left))
 
 
-def with_follow_ups(requests: list[dict[str, Any]], knobs: Params, seed_folder: Path) -> list[dict[str, Any]]:
-    """The requests, and behind each that can follow up on a running program some such programs to say it over."""
-    teacher = rule_based(seed_folder, knobs.seed)
+# What workers get must be small and known by name in their process: a call of `rule_based`, not the teacher.
+Rules = Callable[[], "RuleBased"]
+
+
+def with_follow_ups(requests: list[dict[str, Any]], rules: Rules, count: int) -> list[dict[str, Any]]:
+    """The requests, and behind each that can follow up on a running program `count` such programs to say it over."""
     said = []
     for request in requests:
         said.append(request)
         if "change" in request["meaning"]:
             said += [
-                {**request, "id": f"{request['id']}-running{number}", "running": teacher.running(request, number)}
-                for number in range(1, knobs.follow_ups + 1)
+                {**request, "id": f"{request['id']}-running{number}", "running": rules().running(request, number)}
+                for number in range(1, count + 1)
             ]
     return said
 
 
-def answered(requests: list[dict[str, Any]], knobs: Params, seed_folder: Path) -> list[dict[str, Any]]:
+def answered(requests: list[dict[str, Any]], rules: Rules) -> list[dict[str, Any]]:
     """The rule-based teacher's answer to each request."""
-    teacher = rule_based(seed_folder, knobs.seed)
+    teacher = rules()
     return [_row(request, teacher.response(request)) for request in requests]
 
 
