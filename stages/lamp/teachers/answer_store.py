@@ -28,7 +28,10 @@ from .spending import Usage
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said, and what it cost. batch: the id of its batch, None for a plain call."""
+    """What the model said, and what it cost. batch: the id of its batch, None for a plain call.
+
+    detail: what the API says about a refusal.
+    """
 
     text: str
     stop_reason: str
@@ -37,6 +40,7 @@ class Answer:
     model: str
     message: str
     batch: str | None
+    detail: str = ""
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
 
@@ -51,6 +55,10 @@ class AnswerStore:
         # Calls of a run that was killed before it could write their answers down. They may have been paid for.
         self.cut_off = self.ledger.unanswered_calls(self._answers.keys())
         self._cut_off_usd = sum(self.cut_off.values())
+        for sent in list(self.ledger.open.values()):
+            # A run that was killed between the last answer of a batch and the line that says so.
+            if sent.batch and all(key in self._answers and self._answers[key].batch == sent.batch for key in sent.keys):
+                self.ledger.collected(sent, {"succeeded": len(sent.keys)}, extra_usd=0.0)
 
     @property
     def spent_usd(self) -> float:
@@ -103,7 +111,9 @@ def peek(folder: Path) -> dict[str, Answer]:
 def _read(path: Path) -> Answer:
     try:
         record = orjson.loads(path.read_bytes())
-        plain = {key: record[key] for key in ("text", "stop_reason", "usd", "model", "message", "batch", "at")}
+        plain = {
+            key: record[key] for key in ("text", "stop_reason", "usd", "model", "message", "batch", "detail", "at")
+        }
         return Answer(**plain, usage=Usage(**record["usage"]))
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise UserError(f"{path}: no answer ({error!r}); restore the file, or delete it to ask again") from None

@@ -31,8 +31,10 @@ from .ledger import Sent
 _CLOCKS = timedelta(hours=1)
 # Of the 256 MB that a batch may have.
 _MOST_BYTES = 200_000_000
-# Polls in a row that may fail, on top of the client's own retries.
+# How often the same thing may fail, on top of the client's own retries.
 _PATIENCE = 5
+# What reading results may end in before they are whole: errors of the API, of the connection, half a line of JSON.
+_BROKEN = (APIConnectionError, APIStatusError, httpx2.HTTPError, ValueError, StopIteration)
 
 
 class Batches:
@@ -119,15 +121,17 @@ class Batches:
         """
         since = time.monotonic()
         while True:
-            candidates = self._candidates(sent)
-            for batch in candidates:
-                if batch.processing_status == "ended":
-                    if self._is(batch, sent):
-                        self._store.ledger.created(sent, batch.id)
-                        self._say(f"batch {batch.id}: found again")
-                        return True
+            undecided = False
+            for batch in self._candidates(sent):
+                ours = self._is(batch, sent) if batch.processing_status == "ended" else None
+                if ours:
+                    self._store.ledger.created(sent, batch.id)
+                    self._say(f"batch {batch.id}: found again")
+                    return True
+                if ours is None:
+                    undecided = True
+                else:
                     self._foreign.add(batch.id)
-            undecided = any(batch.processing_status != "ended" for batch in candidates)
             if not undecided and time.monotonic() - since >= self._knobs.settle_s:
                 self._store.ledger.absent(sent, "not among the server's batches")
                 return False
@@ -148,8 +152,8 @@ class Batches:
             raise for_the_user(error) from None
         return found
 
-    def _is(self, batch: MessageBatch, sent: Sent) -> bool:
-        """Whether an ended batch is the one that was sent, by the first of its results."""
+    def _is(self, batch: MessageBatch, sent: Sent) -> bool | None:
+        """Whether an ended batch is the one that was sent, by the first of its results; None where they broke off."""
         if batch.archived_at is not None or batch.results_url is None:
             return False
         try:
@@ -158,10 +162,9 @@ class Batches:
                 return next(iter(results)).custom_id in sent.keys
             finally:
                 results.close()
-        except (APIConnectionError, APIStatusError, httpx2.HTTPError, ValueError, StopIteration) as error:
-            raise UserError(
-                f"batch {batch.id}: its results cannot be read ({error!r}); nothing is lost, run the same command again"
-            ) from None
+        except _BROKEN as error:
+            self._be_patient(error, batch.id)
+            return None
 
     def collect(self) -> list[Arrival]:
         """Wait until a batch has ended; put its answers into the store and tell what came of each call."""
@@ -179,6 +182,7 @@ class Batches:
         except (APIConnectionError, APIStatusError) as error:
             self._be_patient(error, sent.batch)
             return False
+        self._failures[sent.batch] = 0
         if batch.archived_at is not None:
             self._store.ledger.collected(sent, {"archived": len(sent.keys)}, extra_usd=sent.most_usd)
             raise UserError(
@@ -187,16 +191,16 @@ class Batches:
             )
         return batch.processing_status == "ended"
 
-    def _be_patient(self, error: Exception, batch: str) -> None:
+    def _be_patient(self, error: Exception, batch: str, what: str = "") -> None:
         """A look at a batch may fail, the batch goes on; but not for a reason that stays, and not for ever."""
-        self._failures[batch] += 1
+        self._failures[batch + what] += 1
         status = error.status_code if isinstance(error, APIStatusError) else 0
         if status == 404:
             raise UserError(
                 f"batch {batch}: the API does not know it under this key; set the key that it was sent with "
                 f"(it is open in {self._store.folder / 'ledger.jsonl'})"
             )
-        if self._failures[batch] >= _PATIENCE or (400 <= status < 500 and status != 429):
+        if self._failures[batch + what] >= _PATIENCE or (400 <= status < 500 and status != 429):
             if isinstance(error, APIError):
                 raise for_the_user(error) from None
             raise UserError(f"batch {batch}: its results break off ({error}); run the same command again") from None
@@ -226,9 +230,9 @@ class Batches:
                     twice_usd += answer.usd
             if counts.total() != len(sent.keys):
                 raise ValueError(f"{counts.total()} results for {len(sent.keys)} requests")
-        except (APIConnectionError, APIStatusError, httpx2.HTTPError, ValueError) as error:
+        except _BROKEN as error:
             self._say(f"batch {sent.batch}: its results broke off; they will be read again")
-            self._be_patient(error, sent.batch)
+            self._be_patient(error, sent.batch, "results")
             return new or None
         self._store.ledger.collected(sent, dict(counts), twice_usd)
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))

@@ -79,7 +79,9 @@ def answer_of(message: Message, price: Price, discount: float, cache_ttl: str, b
     text = "".join(block.text for block in message.content or () if block.type == "text")
     usage = usage_of(message, cache_ttl)
     stop_reason = message.stop_reason or "unknown"
-    return Answer(text, stop_reason, usage, usage.usd(price, discount), message.model, message.id, batch)
+    about = message.stop_details
+    detail = ": ".join(filter(None, (about.category, about.explanation))) if about else ""
+    return Answer(text, stop_reason, usage, usage.usd(price, discount), message.model, message.id, batch, detail)
 
 
 def usage_of(message: Message, cache_ttl: str) -> Usage:

@@ -34,7 +34,7 @@ class Knobs:
     budget_usd: float
     store: str
     max_tokens: Annotated[int, Ge(1)]
-    temperature: Annotated[float, Interval(ge=0, le=1)] | None
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None
     structured_output: bool
     attempts: Annotated[int, Ge(1)]
     cache_ttl: Literal["5m", "1h"]

@@ -208,11 +208,11 @@ def answer_schema() -> dict[str, Any]:
     """The program definition as the API takes it for structured output: shapes without ranges and remarks.
 
     The API refuses ranges and patterns, and compiles the schema to a grammar whose size is limited; what is left out
-    here stands in the system prompt, and every answer is validated in full.
+    here stands in the system prompt, and every answer is validated in full. The SDK's own `transform_schema` leaves
+    this schema as it is (a test sees to it); it is not called, because its next version could change every key.
     """
-    from anthropic import transform_schema
-
-    return transform_schema(_bare(program.json_schema()))
+    schema: dict[str, Any] = _bare(program.json_schema())
+    return schema
 
 
 # Not understood by the API, or said in the system prompt already.
@@ -226,12 +226,14 @@ def _bare(schema: Any) -> Any:
         return [_bare(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    bare = {}
+    bare: dict[str, Any] = {}
     for key, value in schema.items():
         if key in ("properties", "$defs"):  # names of ours, not keywords
             bare[key] = {name: _bare(part) for name, part in value.items()}
-        elif key not in _LEFT_OUT:
-            bare[key] = _bare(value)
+        elif key not in _LEFT_OUT and not (key == "type" and "const" in schema):
+            bare["anyOf" if key == "oneOf" else key] = _bare(value)
+    if bare.get("type") == "object":
+        bare["additionalProperties"] = False
     return bare
 
 

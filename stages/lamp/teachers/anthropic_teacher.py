@@ -47,7 +47,7 @@ class Post(Protocol):
 def program_setting(knobs: Knobs) -> Setting:
     """What all requests for programs share."""
     schema = answer_schema() if knobs.structured_output else None
-    return Setting(knobs.model, system_prompt(), schema, knobs.max_tokens, knobs.temperature)
+    return Setting(knobs.model, system_prompt(), schema, knobs.max_tokens, knobs.effort)
 
 
 def answers(rows: list[dict[str, Any]], knobs: Knobs) -> Iterator[tuple[dict[str, Any], str | None, list[str]]]:

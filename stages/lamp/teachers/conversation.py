@@ -25,22 +25,29 @@ _NAMED_FAULTS = 5
 
 @dataclass(frozen=True)
 class Setting:
-    """What the calls of one kind share. schema: JSON Schema for structured output, None without."""
+    """What the calls of one kind share. schema: JSON Schema for structured output, None without.
+
+    The API has no temperature any more (version 2026-10-21 refuses it); what an answer depends on beside the words
+    is the model, the schema, the effort and the most tokens.
+    """
 
     model: str
     system: str
     schema: dict[str, Any] | None
     max_tokens: int
-    temperature: float | None
+    effort: str | None
 
     @cached_property
     def shared(self) -> dict[str, Any]:
         """The parameters of a Messages call without its messages and its cache marks."""
         params: dict[str, Any] = {"model": self.model, "max_tokens": self.max_tokens}
-        if self.temperature is not None:
-            params["temperature"] = self.temperature
+        output: dict[str, Any] = {}
+        if self.effort is not None:
+            output["effort"] = self.effort
         if self.schema is not None:
-            params["output_config"] = {"format": {"type": "json_schema", "schema": self.schema}}
+            output["format"] = {"type": "json_schema", "schema": self.schema}
+        if output:
+            params["output_config"] = output
         return {**params, "system": self.system}
 
     def most_usd(self, call: Call, price: Price, discount: float) -> float:
@@ -117,7 +124,7 @@ class Conversation:
 
     def _faults_of(self, answer: Answer) -> list[str]:
         if answer.stop_reason == "refusal":
-            return ["the model refused to answer"]
+            return [f"the model refused to answer{f' ({answer.detail})' * bool(answer.detail)}"]
         if answer.stop_reason in ("max_tokens", "model_context_window_exceeded"):
             return [f"the answer was cut off after {answer.usage.output} tokens"]
         if not answer.text.strip():

@@ -13,7 +13,7 @@ _MILLION = 1_000_000
 PROGRAM_CHARACTERS = 2.45
 PROSE_CHARACTERS = 3.05
 # For a bound that holds: UTF-8 bytes per token, also for text in scripts where a character is a token or more.
-_LEAST_BYTES = 1.5
+_LEAST_BYTES = 2.0
 
 
 @dataclass(frozen=True)
