@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import brief_change, brief_mood, brief_text, brief_time
-from .color import near, rgb
+from .color import dimmed, near, rgb
 from .film import Film, Shot, front, watch
 from .program import PATTERN_DEFAULTS, Program
 from .request import Meaning
@@ -59,7 +59,10 @@ def _plays_pattern(kind: str, meaning: Meaning, shot: Shot) -> Reasons:
     params: dict[str, Any] = {**PATTERN_DEFAULTS[kind], **command["params"]}
     shown = [value for key, value in params.items() if key in ("color", "color2", "bgColor")]
     for asked, color in zip(meaning.get("colors", []), shown, strict=False):
-        if not near(rgb(asked), rgb(str(color))):
+        shades = [asked]
+        if meaning.get("brightness") == "dim":
+            shades = [dimmed(asked, share) for share in _DIM_SHARES]
+        if not any(near(rgb(shade), rgb(str(color))) for shade in shades):
             yield f"{color} instead of {asked}"
     speed = int(params.get("speed", 0))
     if meaning.get("tempo") == "slow" and kind in brief_mood.SLOW and speed < brief_mood.SLOW[kind]:

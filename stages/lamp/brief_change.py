@@ -78,7 +78,8 @@ def _paced(direction: int, pairs: list[tuple[Command, Command]]) -> Reasons:
 
 def _lit(direction: int, running: Program, program: Program) -> Reasons:
     before, after = _mean(running).max(), _mean(program).max()
-    full = before > 1 - _CLEARLY and direction > 0  # there is no brighter than bright
+    # There is no brighter than bright.
+    full = direction > 0 and all(max(color) >= 250 for color in _colors(running))
     if (after - before) * direction < (0 if full else _CLEARLY / 2):
         yield f"has {after:.2f} of full light, it had {before:.2f}"
 

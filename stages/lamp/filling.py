@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .color import near, rgb
+from .pixel_art import elements
 from .request import Meaning
 from .taxonomy import CLASSIC, Taxonomy
 
@@ -34,6 +35,7 @@ _MESSAGES = (
 )
 _MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()  # noqa: SIM905
 _MINUTE = 60_000
+_SIMPLE = 13  # drawing elements
 _SPANS = {
     "30 seconds": 30_000,
     "90 seconds": 90_000,
@@ -66,7 +68,8 @@ class Filling:
     """The slots of one phrase being filled.
 
     turn: which card of the deal of objects is drawn. meaning: grows as slots are filled. pick: narrower banks,
-    by slot. corrects: whether a colour is said as people correct themselves, once.
+    by slot. corrects: whether a colour is said as people correct themselves, once. simple: whether pictures
+    must be of few elements, because several commands follow one another.
     """
 
     taxonomy: Taxonomy
@@ -76,6 +79,7 @@ class Filling:
     meaning: Meaning
     pick: dict[str, tuple[str, ...]] = field(default_factory=dict)
     corrects: bool = False
+    simple: bool = False
     article: str | None = None
     spoken: dict[str, str] = field(default_factory=dict)
 
@@ -98,6 +102,8 @@ class Filling:
     def _object(self) -> str:
         # Dealt like cards, so that all pictures come equally often.
         names = list(self.pick.get("object") or self.taxonomy.trained_pictures())
+        if self.simple and "object" not in self.pick:
+            names = [name for name in names if len(elements(self.taxonomy.pictures[name])) <= _SIMPLE]
         deal, position = divmod(self.turn, len(names))
         random.Random(f"{self.deal}:{deal}").shuffle(names)
         name = names[position]

@@ -165,9 +165,10 @@ def _said(taxonomy: Taxonomy, unit: Unit, line: _Line, turn: _Turn, rng: random.
     meaning = copy.deepcopy(line.group.meaning)
     card = turn.number + 31 * turn.attempt
     corrects = turn.length not in (None, 0) and rng.random() < _CORRECTED_SHARE
+    parts = meaning.get("parts", [meaning])
     fillings = [
-        Filling(taxonomy, rng, unit.key, card, part, line.group.pick, corrects)
-        for part in meaning.get("parts", [meaning])
+        Filling(taxonomy, rng, f"{unit.key}:{number}", card, part, line.group.pick, corrects, len(parts) > 1)
+        for number, part in enumerate(parts)
     ]
     slots = [(int(number or 1) - 1, name) for number, name in _SLOT.findall(line.say) if name != "a"]
     for number, name in sorted(set(slots)):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from . import clock_face
 from .color import Rgb, near, rgb
 from .film import Frame, Shape, Shot, as_shape, drawn_cells, front, ground_of, likeness, shifted
-from .pixel_art import Cell, Picture
+from .pixel_art import Cell, Picture, placed
 from .program import GRID_HEIGHT, GRID_WIDTH
 from .request import Meaning
 from .simulator import frame
@@ -22,6 +22,7 @@ COLOR_SHARE = 0.7
 EVERYWHERE = frozenset((x, y) for x in range(GRID_WIDTH) for y in range(GRID_HEIGHT))
 _PURITY = 0.85
 _RIM_LEDS = 16
+_PLACE_TOLERANCE = 1
 SAME_COLOR = 24
 
 Reasons = Iterator[str]
@@ -32,9 +33,16 @@ def shows_picture(meaning: Meaning, shot: Shot, taxonomy: Taxonomy) -> Reasons:
     name = meaning["object"]
     picture = taxonomy.pictures[name]
     rows = front(shot.frames[0])
+    if "place" in meaning:
+        picture = placed(picture, meaning["place"])
     shape, score, shift = _best_ground(shot.frames[0], picture, meaning)
     if score < LIKENESS:
         yield f"likeness to {name} is {score:.2f}, at least {LIKENESS} is wanted"
+        return
+    if "place" in meaning:
+        # At half its size one picture may look like another; what counts is where it stands.
+        if max(map(abs, shift)) > _PLACE_TOLERANCE:
+            yield f"{name} is {shift[0]} columns and {shift[1]} rows away from its place ({meaning['place']})"
         return
     for other in taxonomy.pictures.values():
         # No likeness is above 1, nor above the share that a smaller picture can cover (a larger one may be clipped

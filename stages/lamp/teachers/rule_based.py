@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import clock_face, notation
+from ..brief_change import off_change
 from ..color import BLACK, dimmed, near, rgb
 from ..lettering import written
 from ..program import Body, Command, Program, Step, compact
@@ -33,6 +34,7 @@ _SCROLL_MS = (200, 400, 50)
 _GROUND_SHARE = 0.25  # brightness of a ground that only gives a picture its mood
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9 '-]+")
 _NAME_LENGTH = 32
+_TEST_COLOR = "#0000FF"
 
 Shown = list[tuple[Command, int]]
 
@@ -98,9 +100,11 @@ class RuleBased:
             commands = [step["command"] for step in program["program"]["steps"]]
             if moving and not all(one["type"] == "pattern" and "speed" in one["params"] for one in commands):
                 continue
-            if changed(program, change, "#0000FF") != program and not any(
-                one["type"] == "pattern" and one["name"] == "rainbow" for one in commands
-            ):
+            if any(one["type"] == "pattern" and one["name"] == "rainbow" for one in commands):
+                continue
+            meaning: Meaning = {"change": change, "colors": [_TEST_COLOR]}  # type: ignore[typeddict-item]
+            new = changed(program, change, _TEST_COLOR)
+            if new != program and not list(off_change(meaning, program, new)):
                 return program
 
     def _answer(self, meaning: Meaning, rng: random.Random) -> Program:
