@@ -26,6 +26,7 @@ class Place(NamedTuple):
 COMMANDS = {
     "preview": Place(".lamp.preview", "preview", "Show a lamp program, in the terminal or as a picture."),
     "pictures": Place(".lamp.album", "pictures", "Show the library of pixel art on one sheet."),
+    "cost": Place(".lamp.teachers.cost", "cost", "Estimate what the Anthropic teacher's answers cost."),
 }
 
 
