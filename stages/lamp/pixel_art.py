@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from ..errors import UserError
 from .color import BLACK
@@ -48,7 +49,18 @@ class Picture:
 
     def mask(self) -> frozenset[Cell]:
         """The lit cells as (x, y)."""
-        return frozenset((x, y) for y, row in enumerate(self.cells) for x, letter in enumerate(row) if letter != GROUND)
+        return _lit(self.cells)[0]
+
+    @property
+    def bits(self) -> int:
+        """The lit cells as the bits y * 10 + x of an integer, which makes comparing quick."""
+        return _lit(self.cells)[1]
+
+
+@functools.lru_cache(maxsize=8192)
+def _lit(cells: tuple[str, ...]) -> tuple[frozenset[Cell], int]:
+    lit = frozenset((x, y) for y, row in enumerate(cells) for x, letter in enumerate(row) if letter != GROUND)
+    return lit, sum(1 << (y * GRID_WIDTH + x) for x, y in lit)
 
 
 @functools.cache
@@ -135,60 +147,50 @@ def _cover(cells: tuple[str, ...]) -> list[tuple[Rectangle, str]]:
     letter and settles most cells, call those cells settled (whatever is painted under them does not
     matter), and go on until only ground is left. The greedy order is deterministic.
     """
-    open_cells = {(x, y): letter for y, row in enumerate(cells) for x, letter in enumerate(row)}
+    letters = sorted({letter for row in cells for letter in row if letter != GROUND})
+    grid = np.array([[letters.index(letter) if letter != GROUND else -1 for letter in row] for row in cells])
+    # One plane per letter and one for the ground: True where a cell of it is not settled yet.
+    planes = np.stack([grid == number for number in (*range(len(letters)), -1)])
     found: list[tuple[Rectangle, str]] = []
-    while any(letter != GROUND for letter in open_cells.values()):
-        found.append(_best_rectangle(open_cells))
-        x, y, width, height = found[-1][0]
-        for cell in itertools.product(range(x, x + width), range(y, y + height)):
-            open_cells.pop(cell, None)
+    while planes[:-1].any():
+        (x, y, width, height), number = _best_rectangle(planes)
+        found.append(((x, y, width, height), letters[number]))
+        planes[:, y : y + height, x : x + width] = False
     return found[::-1]
 
 
-def _best_rectangle(open_cells: dict[Cell, str]) -> tuple[Rectangle, str]:
-    best: tuple[tuple[int, int], Rectangle, str] | None = None
-    for x, y in itertools.product(range(GRID_WIDTH), range(GRID_HEIGHT)):
-        for width, height, gain, letter in _growths(open_cells, x, y):
-            if letter == GROUND:
-                continue
-            # Among equals the smallest, so that nothing is painted without need.
-            rank = (gain, -width * height)
-            if best is None or rank > best[0]:
-                best = rank, (x, y, width, height), letter
-    assert best is not None, "a lit cell is left, so a rectangle exists"
-    return best[1], best[2]
+def _best_rectangle(planes: NDArray[np.bool_]) -> tuple[Rectangle, int]:
+    """The rectangle without a foreign open cell that settles most cells of a letter, and the letter's number.
+
+    Among equals the smallest, so that nothing is painted without need, and of those the first of `_RECTANGLES`.
+    """
+    sums = np.zeros((len(planes), GRID_HEIGHT + 1, GRID_WIDTH + 1), np.int16)
+    sums[:, 1:, 1:] = planes.cumsum(axis=1, dtype=np.int16).cumsum(axis=2, dtype=np.int16)
+    corners = sums.reshape(len(planes), -1).take(_CORNERS, axis=1)
+    counts = corners[:, 0] - corners[:, 1] - corners[:, 2] + corners[:, 3]
+    most = counts[:-1].max(axis=0)
+    # One letter alone has all the open cells, and there are some. At most 140 * 141 fits 16 bits.
+    rank = np.where((most > 0) & (most == counts.sum(axis=0)), most * np.int16(141) - _AREAS, -1)
+    best = int(rank.argmax())
+    x, y, w, h = (int(value) for value in _RECTANGLES[best])
+    return (x, y, w, h), int(counts[:-1, best].argmax())
 
 
-def _growths(open_cells: dict[Cell, str], x: int, y: int) -> list[tuple[int, int, int, str]]:
-    """(width, height, open cells in it, letter) of rectangles from (x, y) whose open cells share a letter."""
-    found = []
-    letter: str | None = None
-    limit = GRID_WIDTH - x
-    rows: list[int] = []  # open cells in the first 1, 2, ... columns of all rows so far
-    for height in range(1, GRID_HEIGHT - y + 1):
-        row = y + height - 1
-        counts, letter, limit = _row_counts(open_cells, x, row, limit, letter)
-        if limit == 0:
-            break
-        rows = [above + own for above, own in zip(rows or [0] * limit, counts, strict=False)]
-        if letter is not None:
-            found += [(width, height, rows[width - 1], letter) for width in range(1, limit + 1) if rows[width - 1]]
-    return found
-
-
-def _row_counts(
-    open_cells: dict[Cell, str], x: int, row: int, limit: int, letter: str | None
-) -> tuple[list[int], str | None, int]:
-    """Open cells in the first 1, 2, ... cells of a row from x, while they are of one letter."""
-    counts: list[int] = []
-    total = 0
-    for width in range(1, limit + 1):
-        cell = open_cells.get((x + width - 1, row))
-        if cell is not None:
-            if letter is None:
-                letter = cell
-            if cell != letter:
-                return counts, letter, width - 1
-            total += 1
-        counts.append(total)
-    return counts, letter, limit
+# All rectangles in the grid as (x, y, width, height), column by column.
+_RECTANGLES = np.array(
+    [
+        (x, y, width, height)
+        for x in range(GRID_WIDTH)
+        for y in range(GRID_HEIGHT)
+        for height in range(1, GRID_HEIGHT - y + 1)
+        for width in range(1, GRID_WIDTH - x + 1)
+    ]
+)
+_AREAS = (_RECTANGLES[:, 2] * _RECTANGLES[:, 3]).astype(np.int16)
+# Where the sums of a rectangle's four corners stand: bottom right, top right, bottom left, top left.
+_CORNERS = np.array(
+    [
+        (_RECTANGLES[:, 1] + dy * _RECTANGLES[:, 3]) * (GRID_WIDTH + 1) + _RECTANGLES[:, 0] + dx * _RECTANGLES[:, 2]
+        for dx, dy in ((1, 1), (1, 0), (0, 1), (0, 0))
+    ]
+)

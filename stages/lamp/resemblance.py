@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from . import clock_face
 from .color import Rgb, near, rgb
-from .film import Frame, Shape, Shot, as_shape, drawn_cells, front, ground_of, likeness, shifted
+from .film import Frame, Shape, Shot, drawn_cells, front, ground_of, likeness, shifted
 from .pixel_art import Cell, Picture, placed
 from .program import GRID_HEIGHT, GRID_WIDTH
 from .request import Meaning
@@ -47,9 +47,9 @@ def shows_picture(meaning: Meaning, shot: Shot, taxonomy: Taxonomy) -> Reasons:
     for other in taxonomy.pictures.values():
         # No likeness is above 1, nor above the share that a smaller picture can cover (a larger one may be clipped
         # to fit): for a picture drawn right that spares every comparison.
-        if min(1.0, _shape(other).bit_count() / max(1, shape.bit_count())) <= score + 0.01:
+        if min(1.0, other.bits.bit_count() / max(1, shape.bit_count())) <= score + 0.01:
             continue
-        if other.name != name and likeness(shape, _shape(other))[0] > score + 0.01:
+        if other.name != name and likeness(shape, other.bits)[0] > score + 0.01:
             yield f"looks more like {other.name}"
             break
     yield from _inside(rows, picture, shift)
@@ -78,16 +78,7 @@ def _best_ground(one: Frame, picture: Picture, meaning: Meaning) -> tuple[Shape,
     """The shape that stands out from the ground, its likeness to the picture, and the shift."""
     ground = rgb(meaning["ground"]) if "ground" in meaning else ground_of(front(one))
     shape = drawn_cells(one, ground)
-    return shape, *likeness(shape, _shape(picture))
-
-
-@functools.cache
-def _shape_of(cells: frozenset[Cell]) -> Shape:
-    return as_shape(cells)
-
-
-def _shape(picture: Picture) -> Shape:
-    return _shape_of(picture.mask())
+    return shape, *likeness(shape, picture.bits)
 
 
 def mostly(rows: list[list[Rgb]], cells: frozenset[Cell], color: str, what: str) -> Reasons:
