@@ -35,6 +35,8 @@ _MESSAGES = (
 )
 _MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()  # noqa: SIM905
 _MINUTE = 60_000
+# How cold and how warm it may be, in degrees Celsius.
+_WEATHERS = {"sunny": (-4, 39), "cloudy": (-4, 28), "rainy": (1, 24), "snowy": (-9, 2), "stormy": (3, 31)}
 _SIMPLE = 13  # drawing elements
 _SPANS = {
     "30 seconds": 30_000,
@@ -250,13 +252,16 @@ class Filling:
         return self.rng.choice(({30: "half past", 15: "quarter past"}[minute] + f" {hour}", f"{hour}:{minute}"))
 
     def _weather(self) -> str:
-        self.meaning["weather"] = self._choice("weather", ("sunny", "cloudy", "rainy", "snowy", "stormy"))
+        self.meaning["weather"] = self._choice("weather", _WEATHERS)
         return self.meaning["weather"]
 
     def _degrees(self) -> int:
-        degrees = self.rng.randint(-9, 39)
         if self.meaning["intent"] == "text":
+            degrees = self.rng.randint(-9, 39)
             self.meaning["text"] = str(degrees)
-        else:
-            self.meaning["number"] = degrees
+            return degrees
+        if "weather" not in self.meaning:
+            self.fill("weather")  # which says how warm it can be
+        degrees = self.rng.randint(*_WEATHERS[self.meaning["weather"]])
+        self.meaning["number"] = degrees
         return degrees
