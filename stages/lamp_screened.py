@@ -58,7 +58,9 @@ def main(seed_folder: Path, responses: Path, out: Path, rejected: Path, metrics:
     knobs = params.load(Params, "lamp_screened", params_path)
     screen = Screen(knobs.near_duplicate)
     rows = files.read_rows(responses, ("id", "prompt", "category", "response"))
-    for row, finding in workers.in_order(partial(judged, knobs=knobs, seed_folder=seed_folder), rows):
+    for row, finding in workers.in_order(
+        partial(judged, max_tokens=knobs.max_tokens, on_brief=knobs.on_brief, seed_folder=seed_folder), rows
+    ):
         screen.take(row, finding)
     files.write_rows(out, screen.kept)
     files.write_rows(rejected, screen.rejected)
@@ -66,12 +68,14 @@ def main(seed_folder: Path, responses: Path, out: Path, rejected: Path, metrics:
     click.echo(f"{out}: kept {len(screen.kept)}, rejected {len(screen.rejected)} {dict(screen.reasons) or ''}")
 
 
-def judged(rows: list[dict[str, Any]], knobs: Params, seed_folder: Path) -> list[tuple[dict[str, Any], Finding]]:
+def judged(
+    rows: list[dict[str, Any]], max_tokens: int, on_brief: bool, seed_folder: Path
+) -> list[tuple[dict[str, Any], Finding]]:
     """Each row with what is wrong with it by itself."""
-    return [(row, _finding(row, knobs, seed_folder)) for row in rows]
+    return [(row, _finding(row, max_tokens, on_brief, seed_folder)) for row in rows]
 
 
-def _finding(row: dict[str, Any], knobs: Params, seed_folder: Path) -> Finding:
+def _finding(row: dict[str, Any], max_tokens: int, on_brief: bool, seed_folder: Path) -> Finding:
     from .lamp import validation
     from .lamp.program import compact
 
@@ -82,29 +86,33 @@ def _finding(row: dict[str, Any], knobs: Params, seed_folder: Path) -> Finding:
     except validation.InvalidProgram as invalid:
         return Finding([(defect.kind, str(defect)) for defect in invalid.defects], "", set())
     response = compact(program)
-    objections = list(_objections(row, response, program, knobs, seed_folder))
+    objections = list(_objections(row, seed_folder))
+    size = token_bound(response)
+    if size > max_tokens:
+        objections.append(("too-long", f"about {size} tokens, at most {max_tokens} are allowed"))
+    if on_brief and "meaning" in row:
+        objections += _off_brief(row, program, seed_folder)
     return Finding(objections, response, {remark.kind for remark in validation.remarks(program)})
 
 
-def _objections(
-    row: dict[str, Any], response: str, program: Any, knobs: Params, seed_folder: Path
-) -> Iterator[tuple[str, str]]:
-    """(kind, sentence) of everything that speaks against a valid answer."""
-    from .lamp import brief, held_out, taxonomy, validation
+def _objections(row: dict[str, Any], seed_folder: Path) -> Iterator[tuple[str, str]]:
+    from .lamp import held_out
 
     twin = held_out.benchmark_twin(row["prompt"], seed_folder / "benchmark.yaml")
     if twin and "running" not in row:
         yield "benchmark-request", f"means the same as the held-out benchmark request {twin!r}"
-    size = token_bound(response)
-    if size > knobs.max_tokens:
-        yield "too-long", f"about {size} tokens, at most {knobs.max_tokens} are allowed"
-    if knobs.on_brief and "meaning" in row:
-        try:
-            running = validation.parse(row["running"]) if "running" in row else None
-            for why in brief.off_brief(row["meaning"], program, taxonomy.load(seed_folder), running):
-                yield "off-brief", why
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            yield "bad-meaning", f"meaning {row['meaning']!r} cannot be checked: {error!r}"
+
+
+def _off_brief(row: dict[str, Any], program: Any, seed_folder: Path) -> list[tuple[str, str]]:
+    """(kind, sentence) of each reason why a valid answer is not what was asked for."""
+    from .lamp import brief, taxonomy, validation
+
+    try:
+        running = validation.parse(row["running"]) if "running" in row else None
+        reasons = brief.off_brief(row["meaning"], program, taxonomy.load(seed_folder), running)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return [("bad-meaning", f"meaning {row['meaning']!r} cannot be checked: {error!r}")]
+    return [("off-brief", why) for why in reasons]
 
 
 def token_bound(text: str) -> int:
