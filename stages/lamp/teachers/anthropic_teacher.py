@@ -232,7 +232,9 @@ class _Progress:
     def __exit__(self, *error: object) -> None:
         self.show()
         self._bar.stop()
-        self.say(f"{self._spent()} spent; the answers are in {self._store.folder}")
+        out = sum(len(sent.keys) for sent in self._store.ledger.open.values())
+        later = f"; {out} requests are still out, the same command fetches their answers" if out else ""
+        self.say(f"{self._spent()} spent; the answers are in {self._store.folder}{later}")
 
     def _spent(self) -> str:
         return f"${self._store.spent_usd:.2f} of ${self._budget:.2f}"

@@ -344,21 +344,23 @@ class Killer:
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
-        self._event, self._left = "", 0
+        self._event, self._left, self._delay = "", 0, 0.0
         self._lock = threading.Lock()
 
-    def arm(self, process: subprocess.Popen[bytes], event: str, count: int) -> None:
+    def arm(self, process: subprocess.Popen[bytes], event: str, count: int, delay: float = 0.0) -> None:
+        """Kill `process` when the event has come `count` times, and so many seconds later."""
         with self._lock:
-            self.process, self._event, self._left = process, event, count
+            self.process, self._event, self._left, self._delay = process, event, count, delay
 
     def watch(self, event: str) -> None:
         with self._lock:
             if self.process is None or self._event not in ("any", event):
                 return
             self._left -= 1
-            if self._left == 0:
-                os.kill(self.process.pid, signal.SIGKILL)
-                self.process = None
+            if self._left == 0 and self._delay:
+                threading.Timer(self._delay, self.process.kill).start()
+            elif self._left == 0:
+                self.process.kill()
 
 
 @pytest.mark.slow
@@ -367,7 +369,11 @@ def test_7500_answers_are_there_once_and_paid_once_after_20_kills_and_scripted_f
     stand_in = StandIn(unreliable, fallible, scripted, killer.watch, polls=2, short_results=3)
     start, lines = prepared(tmp_path, stand_in)
     draw = random.Random(7)
-    triggers: list[tuple[str, int]] = [*WINDOWS, *(("any", draw.randint(1, 400)) for _ in range(KILLS - len(WINDOWS)))]
+    delays = (0.0, 0.01, 0.05, 0.2)  # in the middle of what the process does with what it has heard
+    triggers: list[tuple[Any, ...]] = [
+        *WINDOWS,
+        *(("any", draw.randint(1, 400), delays[n % 4]) for n in range(KILLS - len(WINDOWS))),
+    ]
     with serving(stand_in):
         kills = 0
         while kills < len(triggers):
