@@ -11,9 +11,9 @@ from ..taxonomy import Mood
 
 # Speeds (ms) and densities by pattern and tempo: first, last, and the distance between them.
 SPEEDS = {
-    "breathing": {"slow": (3500, 5500, 500), "medium": (2000, 3000, 250), "fast": (700, 1400, 100)},
-    "wave": {"slow": (3500, 6000, 500), "medium": (1500, 3000, 250), "fast": (500, 1200, 100)},
-    "rainbow": {"slow": (4500, 8000, 500), "medium": (2000, 3500, 500), "fast": (600, 1400, 200)},
+    "breathing": {"slow": (3500, 5500, 250), "medium": (2000, 3000, 100), "fast": (700, 1400, 100)},
+    "wave": {"slow": (3500, 6000, 250), "medium": (1500, 3000, 100), "fast": (500, 1200, 100)},
+    "rainbow": {"slow": (4500, 8000, 100), "medium": (2000, 3500, 100), "fast": (600, 1400, 50)},
     "pulse": {"slow": (1400, 2000, 200), "medium": (800, 1200, 100), "fast": (300, 600, 50)},
     "sparkle": {"slow": (220, 400, 20), "medium": (130, 190, 10), "fast": (60, 110, 10)},
 }

@@ -24,9 +24,13 @@ from .changes import changed
 MAX_STEPS = 12
 _SPARKLE_GROUND = "#191970"
 _CELEBRATIONS = (
-    "sparkle FFD700 FF1493 100 0.4", "sparkle FFD700 8A2BE2 90 0.4", "rainbow 800", "sparkle 00FFFF FF1493 100 0.5"
-)  # fmt: skip
+    *("sparkle FFD700 FF1493 100 0.4", "sparkle FFFF00 0000FF 80 0.4", "sparkle FFD700 8A2BE2 90 0.4"),
+    *("sparkle 00FFFF FF1493 100 0.5", "wave FF1493 FFD700 600", "rainbow 800"),
+)
 _DEFAULT_TEXT_COLOR = "#FFFFFF"
+_TEXT_COLORS = (_DEFAULT_TEXT_COLOR, "#FFE4C4", "#FFD700", "#00FFFF", "#FF69B4", "#A6FF00")
+# What a picture stands on where nothing is said of it: mostly the dark, sometimes a hint of night or of warmth.
+_PLAIN_GROUNDS = (BLACK, BLACK, BLACK, "#000040", "#1F0F00", "#200020")
 # How long a part of a sequence is shown when nothing is said of it, ms.
 _PART_MS = (4000, 10_000, 1000)
 _BLEND_MS = (4000, 8000, 500)
@@ -128,9 +132,12 @@ class RuleBased:
         return _still(name, command)
 
     def _ground(self, meaning: Meaning, palette: dict[str, str], rng: random.Random) -> str:
-        """What a picture stands on: what was said, else a dark shade of its mood, else nothing."""
-        if "ground" in meaning or "mood" not in meaning:
-            return meaning.get("ground", BLACK)
+        """What a picture stands on: what was said, else a dark shade of its mood, else the dark or nearly."""
+        if "ground" in meaning:
+            return meaning["ground"]
+        if "mood" not in meaning:
+            plain = meaning["intent"] == "picture" and not {"colors", "place", "motion"} & meaning.keys()
+            return rng.choice(_PLAIN_GROUNDS) if plain else BLACK
         shades = [dimmed(color, _GROUND_SHARE) for color in self._taxonomy.moods[meaning["mood"]].palette]
         apart = [shade for shade in shades if not any(near(rgb(shade), rgb(color), 110) for color in palette.values())]
         return rng.choice(apart) if apart else BLACK
@@ -141,8 +148,8 @@ class RuleBased:
         return _still(f"clock {meaning['hour']} {meaning['minute']:02}", {"type": "render", "elements": drawn})
 
     def _text(self, meaning: Meaning, rng: random.Random) -> Body:
-        color = (meaning.get("colors") or [_DEFAULT_TEXT_COLOR])[0]
         text, ground = meaning["text"], meaning.get("ground", BLACK)
+        color = (meaning.get("colors") or [_text_color(ground, rng)])[0]
         name = _name(f"text {text}")
         if meaning.get("motion") == "scrolls":
             return _looped(name, sketches.scrolling(text, color, ground, _draw(_SCROLL_MS, rng)))
@@ -197,7 +204,7 @@ class RuleBased:
         return _finishing(f"timer {timing.span(total)}", timing.timer(total, rng), _celebration(rng))
 
     def _pomodoro(self, meaning: Meaning, rng: random.Random) -> Body:
-        body = _looped("pomodoro", timing.pomodoro(meaning["work_ms"], meaning["break_ms"]))
+        body = _looped("pomodoro", timing.pomodoro(meaning["work_ms"], meaning["break_ms"], rng))
         assert body["loop"] is not None
         body["loop"]["count"] = 4
         body["on_complete"] = {"command": _celebration(rng)}
@@ -296,6 +303,11 @@ def _plain(name: str, *colors: str) -> Command:
 
 def _celebration(rng: random.Random) -> Command:
     return notation.command(rng.choice(_CELEBRATIONS))
+
+
+def _text_color(ground: str, rng: random.Random) -> str:
+    """A colour for a text where none is said: one that stands out from its ground."""
+    return rng.choice([color for color in _TEXT_COLORS if not near(rgb(color), rgb(ground), 150)])
 
 
 def _celebration_ground(color: str) -> str:

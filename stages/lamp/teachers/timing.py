@@ -20,7 +20,12 @@ _DIMMINGS = (
     ("#FF8C00", "#B35A00", "#804000", "#4D2600", "#1F0F00"),
     ("#FF4500", "#B22222", "#800000", "#4D0000", "#1F0000"),
     ("#B57EDC", "#8E4585", "#4B0082", "#2D0040", "#140020"),
+    ("#4A90D9", "#4682B4", "#191970", "#000040", "#000020"),
+    ("#FFE4C4", "#B35A00", "#804000", "#401A00", "#1F0F00"),
+    ("#FFBF00", "#CC7722", "#8B4513", "#4D2600", "#1F0F00"),
 )
+_WORK_COLORS = ("#800000", "#8B4513", "#DC143C", "#4B0082")
+_REST_COLORS = ("#008B8B", "#228B22", "#4169E1", "#000080")
 _CANDLE = {"wax": ("#FFF5D6", "#FFCBA4", "#E0115F", "#87CEEB", "#98FF98"), "flame": "#FFBF00", "tip": "#FF8C00"}
 _CANDLE_STEPS = 7
 
@@ -49,11 +54,12 @@ def _phases(total: int) -> int:
     return 5 if total // unit % 5 == 0 else total // unit if total // unit <= 12 else 4
 
 
-def pomodoro(work: int, rest: int) -> Shown:
-    """Minutes of work on red, minutes of rest on teal."""
+def pomodoro(work: int, rest: int, rng: random.Random) -> Shown:
+    """Minutes of work on a warm ground, minutes of rest on a cool one."""
+    warm, cool = rng.choice(_WORK_COLORS), rng.choice(_REST_COLORS)
     return [
-        (written(str(work // MINUTE), "#FFFFFF", "#800000"), work),
-        (written(str(rest // MINUTE), "#FFFFFF", "#008B8B"), rest),
+        (written(str(work // MINUTE), "#FFFFFF", warm), work),
+        (written(str(rest // MINUTE), "#FFFFFF", cool), rest),
     ]
 
 
