@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from .filling import Filling
-from .held_out import benchmark_twin
+from .held_out import benchmark_twin, content_words
 from .request import Meaning, Request
 from .similarity import Seen
 from .taxonomy import Phrases, Taxonomy, Unit
@@ -30,6 +30,8 @@ _PATIENCE_WITH_A_LINE = 4
 _SPOKEN_SHARE = 0.25
 _SPOKEN_AGAIN_SHARE = 0.9
 _CORRECTED_SHARE = 0.06
+_TITLE_WORD = re.compile(r"[a-z]{3,10}")
+_TITLE_WORDS = 2
 _SHORT, _MEDIUM = 3, 8  # words of a short request at most, and of a medium one
 _OPENINGS = (
     *("hey lamp, ", "okay lamp, ", "um, ", "so, ", "yo, ", "lamp, ", "alright, ", "hmm, ", "please, ", "oh, "),
@@ -115,9 +117,17 @@ def _different(
             "subcategory": unit.subcategory or meaning["intent"],
             "version": unit.version,
             "template": f"{unit.key}#{line.number}",
-            "meaning": meaning,
+            "meaning": _titled(meaning, prompt) if unit.version == "v2" else meaning,
         }
     return None
+
+
+def _titled(meaning: Meaning, prompt: str) -> Meaning:
+    """The meaning with a title where a mood or a pattern has none: its first words that say something."""
+    if meaning["intent"] not in ("mood", "pattern"):
+        return meaning
+    said = [word for word in _TITLE_WORD.findall(prompt.lower()) if content_words(word)]
+    return {**meaning, "title": " ".join(said[:_TITLE_WORDS])} if said and "title" not in meaning else meaning
 
 
 def _lines(unit: Unit) -> list[_Line]:

@@ -28,9 +28,11 @@ _CELEBRATIONS = (
     *("sparkle 00FFFF FF1493 100 0.5", "wave FF1493 FFD700 600", "rainbow 800"),
 )
 _DEFAULT_TEXT_COLOR = "#FFFFFF"
+_RIMS = (clock_face.RIM, "#FFE4C4", "#FFD700", "#00FFFF")
 _TEXT_COLORS = (_DEFAULT_TEXT_COLOR, "#FFE4C4", "#FFD700", "#00FFFF", "#FF69B4", "#A6FF00")
 # What a picture stands on where nothing is said of it: mostly the dark, sometimes a hint of night or of warmth.
-_PLAIN_GROUNDS = (BLACK, BLACK, BLACK, "#000040", "#1F0F00", "#200020")
+_PLAIN_GROUNDS = (BLACK, BLACK, BLACK, "#000040", "#1F0F00", "#200020", "#001F1F", "#1F0010", "#101020")
+_APART = 75  # of a ground that nobody asked for from every colour on it
 # How long a part of a sequence is shown when nothing is said of it, ms.
 _PART_MS = (4000, 10_000, 1000)
 _BLEND_MS = (4000, 8000, 500)
@@ -137,13 +139,18 @@ class RuleBased:
             return meaning["ground"]
         if "mood" not in meaning:
             plain = meaning["intent"] == "picture" and not {"colors", "place", "motion"} & meaning.keys()
-            return rng.choice(_PLAIN_GROUNDS) if plain else BLACK
+            if not plain:
+                return BLACK
+            shown = [rgb(color) for color in palette.values()]
+            return rng.choice(
+                [ground for ground in _PLAIN_GROUNDS if not any(near(rgb(ground), color, _APART) for color in shown)]
+            )
         shades = [dimmed(color, _GROUND_SHARE) for color in self._taxonomy.moods[meaning["mood"]].palette]
         apart = [shade for shade in shades if not any(near(rgb(shade), rgb(color), 110) for color in palette.values())]
         return rng.choice(apart) if apart else BLACK
 
     def _clock(self, meaning: Meaning, rng: random.Random) -> Body:
-        color = (meaning.get("colors") or [clock_face.RIM])[0]
+        color = (meaning.get("colors") or [rng.choice(_RIMS)])[0]
         drawn = clock_face.elements(meaning["hour"], meaning["minute"], color)
         return _still(f"clock {meaning['hour']} {meaning['minute']:02}", {"type": "render", "elements": drawn})
 
@@ -160,7 +167,7 @@ class RuleBased:
 
     def _weather(self, meaning: Meaning, rng: random.Random) -> Body:
         return _still(
-            f"{meaning['weather']} {meaning['number']}", gauges.weather(meaning["weather"], meaning["number"])
+            f"{meaning['weather']} {meaning['number']}", gauges.weather(meaning["weather"], meaning["number"], rng)
         )
 
     def _status(self, meaning: Meaning, rng: random.Random) -> Body:
