@@ -200,6 +200,8 @@ class _Desk:
         if talk.call:
             self._waiting[talk.call.key] = talk
             self._due.append(talk.call)
+        else:
+            self._progress.ended += 1
 
     def _too_dear(self, call: Call) -> UserError:
         return UserError(
@@ -210,13 +212,16 @@ class _Desk:
 
 
 class _Progress:
-    """A bar with what is spent so far, and lines above it. Where there is no terminal: the lines only."""
+    """A bar with what is spent so far, and lines above it. Where there is no terminal: the lines only.
+
+    ended: conversations that are over.
+    """
 
     def __init__(self, talks: list[Conversation], store: AnswerStore, knobs: Knobs) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self._talks = talks
+        self.ended = sum(talk.call is None for talk in talks)
         self._store = store
         self._budget = knobs.budget_usd
         console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -241,7 +246,7 @@ class _Progress:
 
     def show(self) -> None:
         """Draw the bar as things stand."""
-        self._bar.update(self._task, completed=sum(talk.call is None for talk in self._talks), spent=self._spent())
+        self._bar.update(self._task, completed=self.ended, spent=self._spent())
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""

@@ -185,6 +185,21 @@ def test_an_entry_that_came_to_nothing_is_sent_again_and_has_cost_nothing(stand_
     everything_is_there_and_paid_once(stand_in, knobs(), 3)
 
 
+def test_a_batch_that_somebody_cancels_is_sent_again(stand_in, knobs, rows):
+    from stages.lamp.teachers.anthropic_client import connect
+
+    cancelled = []
+
+    def watch(event: str) -> None:
+        if event == "before retrieve" and not cancelled:
+            cancelled.append(connect(knobs()).messages.batches.cancel("msgbatch_0001").processing_status)
+
+    stand_in.watch, stand_in.polls = watch, 3
+    assert all(programs(rows(3), knobs()))
+    assert cancelled == ["canceling"] and len(stand_in.batches) == 2
+    everything_is_there_and_paid_once(stand_in, knobs(), 3)
+
+
 def test_an_entry_that_always_comes_to_nothing_ends_the_run_with_one_line_after_the_others_are_there(
     stand_in, knobs, rows
 ):

@@ -1,5 +1,7 @@
 """The knobs of the Anthropic teacher: mistakes are one line."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,12 @@ def test_the_repositorys_own_knobs_spend_nothing_and_have_a_price_for_every_mode
     assert knobs.model == "claude-opus-4-6" and knobs.price.output == 25
     assert "claude-sonnet-4-6" in knobs.prices
     assert knobs.store_folder.is_absolute() and ROOT not in knobs.store_folder.parents
+
+
+def test_the_default_teacher_waits_for_nothing_that_this_one_needs():
+    code = "import sys, stages.lamp_responses; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert not {"anthropic", "httpx2", "pydantic", "numpy", "rich"} & set(done.stdout.split())
 
 
 def test_a_read_costs_a_tenth_and_the_writes_a_quarter_and_all_more():
