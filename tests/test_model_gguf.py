@@ -55,7 +55,11 @@ def test_an_adapter_without_lineage_says_what_to_run(trained: tuple[Path, Path])
 
 
 def test_the_way_of_asking_goes_into_the_file(tmp_path: Path) -> None:
-    wanted = {"system_prompt": "You are a lamp.", "request_template": "For: {prompt}"}
+    wanted = {
+        "system_prompt": "You are a lamp.",
+        "request_template": "For: {prompt}",
+        "follow_up_template": "{running}: {prompt}",
+    }
     (tmp_path / asking.FILE).write_text(json.dumps(wanted))
     assert model_gguf.request_format(tmp_path) == wanted
     (tmp_path / asking.FILE).unlink()

@@ -30,9 +30,8 @@ def llama_bench_tps(file: Path) -> float:
 
 def our_tps(generator: Generator, grammar: bool) -> float:
     """Tokens per second of long answers, the first token of each left out."""
-    asking = RequestFormat(
-        generator.metadata("lampforge.system_prompt"), generator.metadata("lampforge.request_template")
-    )
+    names = ("system_prompt", "request_template", "follow_up_template")
+    asking = RequestFormat(*(generator.metadata(f"lampforge.{name}") for name in names))
     tokens, spent = 0, 0.0
     for prompt in ("be my pomodoro timer", "countdown from 10", "a butterfly", "draw a rose", "simulate a sunrise"):
         answer = generator.generate(generator.prompt(asking.messages(prompt)), max_tokens=TOKENS, grammar=grammar)

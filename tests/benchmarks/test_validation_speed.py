@@ -13,7 +13,7 @@ from stages.lamp.teachers.rule_based import RuleBased
 from stages.lamp.validation import parse
 
 SEED = Path(__file__).resolve().parents[2] / "data" / "seed"
-QUOTAS = {"pattern": 500, "render": 600, "multi_step": 500, "mixed": 200, "text": 200, "creative": 300}
+QUOTAS = {"pattern": 500, "render": 600, "multi_step": 500, "mixed": 200, "text": 200, "creative": 300}  # of v1
 ROUNDS = 7
 
 
@@ -27,8 +27,13 @@ def seconds(read, programs):
 def test_validation_costs_a_small_multiple_of_decoding():
     words = taxonomy.load(SEED)
     teacher = RuleBased(words, seed=7)
-    asked = phrasing.requests(words, QUOTAS, 7, SEED / "benchmark.yaml")
-    programs = [compact(teacher.answer(request)) for request in asked]
+    programs = [
+        compact(teacher.answer(request))
+        for category, quota in QUOTAS.items()
+        for request in phrasing.requests(
+            words, words.units["v1", category, ""], quota, 7, SEED / "benchmark.yaml", "the quota"
+        )
+    ]
     rounds = [
         (seconds(parse, programs), seconds(json.loads, programs), seconds(orjson.loads, programs))
         for _ in range(ROUNDS)

@@ -1,27 +1,24 @@
-"""The seed data, and what it gives: 2,500 requests and the rule-based teacher's answers, made once."""
+"""The seed data, and a tenth of what it gives: requests of all kinds and their rule-based answers, made once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from stages import lamp_prompts, params
 from stages.lamp import phrasing, taxonomy
 from stages.lamp.program import Program, compact
 from stages.lamp.request import Request
-from stages.lamp.taxonomy import Taxonomy
+from stages.lamp.taxonomy import Taxonomy, Unit
 from stages.lamp.teachers.rule_based import RuleBased
 
-SEED = Path(__file__).parents[2] / "data" / "seed"
-QUOTAS = {
-    "pattern": 500,
-    "render": 600,
-    "multi_step": 500,
-    "mixed": 200,
-    "text": 200,
-    "creative": 300,
-    "edge_case": 200,
-}
+ROOT = Path(__file__).parents[2]
+SEED = ROOT / "data" / "seed"
+SCALE = 10
+# Enough rows of each unit to see what it is like.
+AT_LEAST = 4
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +37,27 @@ def words() -> Taxonomy:
 
 
 @pytest.fixture(scope="session")
-def quotas() -> dict[str, int]:
-    return dict(QUOTAS)
+def quotas(words: Taxonomy) -> dict[tuple[str, str, str], int]:
+    """A tenth of the repository's own quota of each unit, by the unit's key in `words.units`."""
+    path = ROOT / "params.yaml"
+    chosen = lamp_prompts.quotas(params.load(lamp_prompts.Params, "lamp_prompts", path), words, path)
+    return {key: max(AT_LEAST, quota // SCALE) for (key, _), quota in chosen.items()}
 
 
 @pytest.fixture(scope="session")
-def requests(words: Taxonomy, benchmark_path: Path) -> list[Request]:
-    return list(phrasing.requests(words, QUOTAS, 7, benchmark_path))
+def ask(words: Taxonomy, benchmark_path: Path) -> Callable[..., list[Request]]:
+    """Makes requests of a unit: of the seed data by its key, or one made up for a test."""
+
+    def made(unit: Unit | tuple[str, str, str], quota: int, seed: int = 7, taxonomy: Taxonomy = words) -> list[Request]:
+        chosen = unit if isinstance(unit, Unit) else taxonomy.units[unit]
+        return list(phrasing.requests(taxonomy, chosen, quota, seed, benchmark_path, "the quota"))
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def requests(ask: Callable[..., list[Request]], quotas: dict[tuple[str, str, str], int]) -> list[Request]:
+    return [request for key, quota in quotas.items() for request in ask(key, quota)]
 
 
 @pytest.fixture(scope="session")

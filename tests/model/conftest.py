@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from stages import files, lamp_responses, lamp_trainset
+from stages import files, lamp_trainset
 from stages.lamp import phrasing, taxonomy
 from stages.lamp.asking import RequestFormat
+from stages.lamp.teachers.rule_based import RuleBased
 
 SEED_FOLDER = Path(__file__).resolve().parents[2] / "data" / "seed"
-QUOTAS = {"pattern": 20, "render": 25, "multi_step": 20, "mixed": 10, "text": 10, "creative": 10, "edge_case": 5}
-ASKING = RequestFormat("You are a lamp.", "Light program for: {prompt}")
+QUOTAS = {"pattern": 10, "render": 12, "multi_step": 10, "mixed": 5, "text": 5, "creative": 5, "edge_case": 3}  # of v1
+ASKING = RequestFormat("You are a lamp.", "Light program for: {prompt}", "Light program for: {prompt} Now: {running}")
 CONTEXT = 1024
 VOCABULARY = 1024
 
@@ -25,10 +26,15 @@ Row = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def chat_rows() -> list[Row]:
-    """100 rows as the stages up to lamp_trainset make them, mixed."""
+    """A good 100 rows as the stages up to lamp_trainset make them, mixed: some of each unit, follow-ups among them."""
     words = taxonomy.load(SEED_FOLDER)
-    requests = phrasing.requests(words, QUOTAS, 7, SEED_FOLDER / "benchmark.yaml")
-    rows = [lamp_trainset.chat_row(row, ASKING) for row in lamp_responses.answered(iter(requests), SEED_FOLDER, 7)]
+    teacher = RuleBased(words, 7)
+    requests: list[Row] = []
+    for (version, category, _), unit in words.units.items():
+        quota = QUOTAS[category] if version == "v1" else 1
+        requests += phrasing.requests(words, unit, quota, 7, SEED_FOLDER / "benchmark.yaml", "the quota")
+    requests += [{**row, "running": teacher.running(row, 1)} for row in requests if "change" in row["meaning"]]
+    rows = [lamp_trainset.chat_row({**row, "response": teacher.response(row)}, ASKING) for row in requests]
     random.Random(0).shuffle(rows)
     return rows
 
