@@ -13,7 +13,7 @@ from stages.errors import UserError
 from stages.lamp import validation
 from stages.lamp.teachers.answer_store import peek
 from stages.lamp.teachers.anthropic_teacher import answers, program_setting
-from tests.lamp.teachers.stand_in import Fault, Said, good
+from tests.lamp.teachers.stand_in import KEY, Fault, Said, good
 
 BOTH = pytest.mark.parametrize("mode", ["batches", "plain"])
 
@@ -160,6 +160,14 @@ def test_what_the_api_refuses_ends_the_run_with_what_it_says(stand_in, knobs, ro
     assert "\n" not in str(caught.value) and not stand_in.bills
     stand_in.fault = lambda kind, number: None
     assert len(list(answers(rows(2), knobs(mode=mode)))) == 2
+
+
+def test_the_key_is_written_nowhere(stand_in, knobs, rows, capsys):
+    list(answers(rows(2), knobs()))
+    files = [path for path in knobs().store_folder.rglob("*") if path.is_file()]
+    assert len(files) == 2 + 3  # answers; settings, ledger, lock
+    assert not [path for path in files if KEY.encode() in path.read_bytes()]
+    assert KEY not in "".join(capsys.readouterr())
 
 
 def test_progress_is_told_with_what_is_spent(stand_in, knobs, rows, capsys):
