@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 FILE = "request_format.json"
@@ -23,7 +24,9 @@ class RequestFormat:
         if running is None:
             asked = self.request_template.replace("{prompt}", prompt)
         else:
-            asked = self.follow_up_template.replace("{prompt}", prompt).replace("{running}", running)
+            # Both at once: what a request says in braces is no place of the template.
+            said = {"{prompt}": prompt, "{running}": running}
+            asked = re.sub(r"\{(?:prompt|running)\}", lambda place: said[place[0]], self.follow_up_template)
         return [
             {"role": "system", "content": self.system_prompt},
             {"role": "user", "content": asked},
