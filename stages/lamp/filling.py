@@ -15,6 +15,7 @@ _DARK = ("black", "navy", "midnight blue", "maroon", "indigo")
 _GROUNDS = (
     *("navy", "midnight blue", "indigo", "maroon", "purple", "forest green"),
     *("teal", "sky blue", "royal blue", "brown", "lavender", "mint"),
+    *("plum", "olive", "steel blue", "electric blue", "hot pink", "crimson", "turquoise", "copper"),
 )
 _TEMPOS = {
     "slow": ("slow", "gentle", "lazy", "very slow"),

@@ -32,6 +32,7 @@ _SPOKEN_AGAIN_SHARE = 0.9
 _CORRECTED_SHARE = 0.06
 _TITLE_WORD = re.compile(r"[a-z]{3,10}")
 _TITLE_WORDS = 2
+_BIG = re.compile(r"\b(?:big|large|huge)\b")
 _SHORT, _MEDIUM = 3, 8  # words of a short request at most, and of a medium one
 _OPENINGS = (
     *("hey lamp, ", "okay lamp, ", "um, ", "so, ", "yo, ", "lamp, ", "alright, ", "hmm, ", "please, ", "oh, "),
@@ -117,17 +118,19 @@ def _different(
             "subcategory": unit.subcategory or meaning["intent"],
             "version": unit.version,
             "template": f"{unit.key}#{line.number}",
-            "meaning": _titled(meaning, prompt) if unit.version == "v2" else meaning,
+            "meaning": _heard(meaning, prompt),
         }
     return None
 
 
-def _titled(meaning: Meaning, prompt: str) -> Meaning:
-    """The meaning with a title where a mood or a pattern has none: its first words that say something."""
-    if meaning["intent"] not in ("mood", "pattern"):
+def _heard(meaning: Meaning, prompt: str) -> Meaning:
+    """The meaning with what only the finished request says: a title for a mood or a pattern, the size of digits."""
+    if meaning["intent"] == "countdown" and _BIG.search(prompt):
+        return {**meaning, "place": "big"}
+    if meaning["intent"] not in ("mood", "pattern") or "title" in meaning:
         return meaning
     said = [word for word in _TITLE_WORD.findall(prompt.lower()) if content_words(word)]
-    return {**meaning, "title": " ".join(said[:_TITLE_WORDS])} if said and "title" not in meaning else meaning
+    return {**meaning, "title": " ".join(said[:_TITLE_WORDS])} if said else meaning
 
 
 def _lines(unit: Unit) -> list[_Line]:

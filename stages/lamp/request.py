@@ -25,7 +25,7 @@ class Meaning(TypedDict, total=False):
     """What a request asks for. Only the keys that its intent needs are there.
 
     object: a picture's name. colors: #RRGGBB in the order in which they were said. ground: background of a
-    picture or text. place: `small`, `top` or `bottom`. motion: `blinks`, `sparkles` (pictures) or `scrolls`
+    picture or text. place: `small`, `top` or `bottom`; of a countdown's digits `big`. motion: `blinks`, `sparkles` (pictures) or `scrolls`
     (text). pattern: a pattern's name. tempo: slow, medium or fast. brightness: dim or bright. mood, scene:
     names in the seed data. title: what to call the program. text: what to write. status: battery, bars or
     level, and its percent. number: where a countdown starts, or degrees. hour, minute: 1-12 and 0-59.

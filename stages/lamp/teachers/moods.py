@@ -21,7 +21,6 @@ _DENSITIES = {"slow": (5, 20), "medium": (10, 30), "fast": (30, 50)}
 # How long a part of a drift lasts, ms.
 _PARTS = {"slow": (8000, 20000, 1000), "medium": (4000, 8000, 500), "fast": (1500, 4000, 500)}
 DIM = 0.45  # of a colour's brightness
-_FIRST_COLORS = 3
 _FULL = 230  # a strongest channel that is bright enough for `bright`
 
 
@@ -47,7 +46,7 @@ def _bright_enough(way: str, brightness: str | None) -> bool:
 
 def _command(mood: Mood, way: str, brightness: str | None, rng: random.Random) -> Command:
     colors = list(mood.palette)
-    first = rng.choice(colors[:_FIRST_COLORS])
+    first = rng.choice(colors)
     second = rng.choice([color for color in colors if color != first])
     if brightness == "bright":
         # The brightest of the palette, fullest first.

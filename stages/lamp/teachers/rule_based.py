@@ -30,8 +30,8 @@ _CELEBRATIONS = (
 _DEFAULT_TEXT_COLOR = "#FFFFFF"
 _RIMS = (clock_face.RIM, "#FFE4C4", "#FFD700", "#00FFFF")
 _TEXT_COLORS = (_DEFAULT_TEXT_COLOR, "#FFE4C4", "#FFD700", "#00FFFF", "#FF69B4", "#A6FF00")
-# What a picture stands on where nothing is said of it: mostly the dark, sometimes a hint of night or of warmth.
-_PLAIN_GROUNDS = (BLACK, BLACK, BLACK, "#000040", "#1F0F00", "#200020", "#001F1F", "#1F0010", "#101020")
+# What a picture stands on where nothing is said of it: the dark, or a hint of night or of warmth.
+_PLAIN_GROUNDS = (BLACK, BLACK, "#000038", "#1F0F00", "#200020", "#001F1F", "#1F0010", "#101020")
 _APART = 75  # of a ground that nobody asked for from every colour on it
 # How long a part of a sequence is shown when nothing is said of it, ms.
 _PART_MS = (4000, 10_000, 1000)
