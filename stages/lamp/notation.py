@@ -25,6 +25,8 @@ _ELEMENT_KEYS = {
     "text": ("content", "x", "y", "color"),
 }
 _RANGE = re.compile(r"(-?\d+(?:\.\d+)?)\.\.(-?\d+(?:\.\d+)?)")
+_COLOR = re.compile(r"[0-9A-Fa-f]{6}")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _GROUND = re.compile(r"(.+) on ([0-9A-Fa-f]{6})")
 
 Pictures = Mapping[str, Picture]
@@ -49,7 +51,7 @@ def _chosen(word: str, rng: random.Random) -> str:
     if ".." not in word:
         return word
     match = _RANGE.fullmatch(word)
-    if match is None:
+    if match is None or float(match[1]) > float(match[2]):
         raise UserError(f"seed notation {word!r}: a range is LOW..HIGH, both numbers; correct it")
     if "." in match[1] or "." in match[2]:
         low, high = float(match[1]), float(match[2])
@@ -64,7 +66,7 @@ def step(identity: str, line: str, pictures: Pictures | None = None) -> Step:
     body, separator, duration = line.rpartition(" for ")
     if not separator:
         return {"id": identity, "command": command(line, pictures), "duration": None}
-    return {"id": identity, "command": command(body, pictures), "duration": int(duration)}
+    return {"id": identity, "command": command(body, pictures), "duration": _value("duration", duration)}
 
 
 def command(text: str, pictures: Pictures | None = None) -> Command:
@@ -101,7 +103,7 @@ def _placed(text: str, name: str, rest: str, pictures: Pictures) -> Command:
     words, _, color = what.rpartition(" ")
     if not words:
         raise UserError(f"seed notation {text!r}: say takes TEXT COLOUR")
-    return lettering.written(words.replace("_", " "), f"#{color}", ground)
+    return lettering.written(words.replace("_", " "), _value("color", color), ground)
 
 
 def _element(words: list[str]) -> Element:
@@ -116,8 +118,10 @@ def _element(words: list[str]) -> Element:
 
 
 def _value(key: str, word: str) -> Any:
-    if key in ("color", "color2", "bgColor"):
-        return f"#{word}"
     if key == "content":
         return word
-    return float(word) if "." in word else int(word)
+    color = key in ("color", "color2", "bgColor")
+    if not (_COLOR if color else _NUMBER).fullmatch(word):
+        wanted = "a colour of six digits, without #" if color else "a number"
+        raise UserError(f"seed notation: {key} {word!r} is not {wanted}; correct it")
+    return f"#{word}" if color else float(word) if "." in word else int(word)
