@@ -25,12 +25,13 @@ class Meaning(TypedDict, total=False):
     """What a request asks for. Only the keys that its intent needs are there.
 
     object: a picture's name. colors: #RRGGBB in the order in which they were said. ground: background of a
-    picture or text. place: `small`, `top` or `bottom`; of a countdown's digits `big`. motion: `blinks`, `sparkles` (pictures) or `scrolls`
-    (text). pattern: a pattern's name. tempo: slow, medium or fast. brightness: dim or bright. mood, scene:
-    names in the seed data. title: what to call the program. text: what to write. status: battery, bars or
-    level, and its percent. number: where a countdown starts, or degrees. hour, minute: 1-12 and 0-59.
-    *_ms: durations. first, second: the two parts of `then`. parts: what a `sequence` shows in turn. change:
-    what to do to a program that is running already; the other keys say what it means where none is.
+    picture or text. place: `small`, `top` or `bottom`; of a countdown's digits `big`. motion: `blinks`,
+    `sparkles` (pictures) or `scrolls` (text). pattern: a pattern's name. tempo: slow, medium or fast.
+    brightness: dim or bright. mood, scene: names in the seed data. title: what to call the program. text:
+    what to write. status: battery, bars or level, and its percent. number: where a countdown starts, or
+    degrees. hour, minute: 1-12 and 0-59. *_ms: durations. first, second: the two parts of `then`. parts:
+    what a `sequence` shows in turn. change: what to do to a program that is running already; the other keys
+    say what it means where none is.
     """
 
     intent: Intent

@@ -22,6 +22,7 @@ from . import gauges, moods, sketches, timing
 from .changes import changed
 
 MAX_STEPS = 12
+_MOST_BIG = 8  # numbers of big digits, which are drawn in several rectangles each
 _SPARKLE_GROUND = "#191970"
 _CELEBRATIONS = (
     *("sparkle FFD700 FF1493 100 0.4", "sparkle FFFF00 0000FF 80 0.4", "sparkle FFD700 8A2BE2 90 0.4"),
@@ -219,7 +220,9 @@ class RuleBased:
 
     def _countdown(self, meaning: Meaning, rng: random.Random) -> Body:
         color = (meaning.get("colors") or [_DEFAULT_TEXT_COLOR])[0]
-        shown = timing.countdown(meaning["number"], color, meaning.get("place") == "big")
+        shown = timing.countdown(
+            meaning["number"], color, meaning.get("place") == "big" and meaning["number"] <= _MOST_BIG
+        )
         return _finishing(f"countdown {meaning['number']}", shown, _celebration(rng))
 
     def _dim(self, meaning: Meaning, rng: random.Random) -> Body:
