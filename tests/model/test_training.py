@@ -309,7 +309,7 @@ def test_only_the_last_batch_is_short() -> None:
 def test_a_trained_model_stops_by_itself(
     tokenizer: Any, new_model: Callable[..., Any], trainset: Path, tmp_path: Path
 ) -> None:
-    six = list(files.read_rows(trainset / "train.jsonl"))[:6]
+    six = list(files.read_rows(trainset / "train.jsonl"))[::6][:6]
     for name in ("train.jsonl", "val.jsonl"):
         files.write_rows(tmp_path / name, six)
     rows, validation, _ = training.datasets(tokenizer, tmp_path, CONTEXT, completion_only=True)
