@@ -40,7 +40,7 @@ def normalised(prompt: str) -> str:
 
 def tokens(prompt: str) -> tuple[Tokens, Tokens]:
     """The sets that a request is compared by: its words, and its shingles of five letters."""
-    text = normalised(prompt)
+    text = normalised(prompt) or prompt.strip()  # signs alone, such as emoji, are a request too
     shingles = (text[start : start + _SHINGLE] for start in range(max(1, len(text) - _SHINGLE + 1)))
     return frozenset(text.split()), frozenset(shingles)
 
