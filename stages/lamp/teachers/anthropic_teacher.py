@@ -223,6 +223,7 @@ class _Progress:
 
         self.ended = sum(talk.call is None for talk in talks)
         self._store = store
+        self._spent_before = store.spent_usd
         self._budget = knobs.budget_usd
         console = Console(stderr=True, highlight=False, soft_wrap=True)
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[spent]}"), TimeElapsedColumn())
@@ -239,7 +240,8 @@ class _Progress:
         self._bar.stop()
         out = sum(len(sent.keys) for sent in self._store.ledger.open.values())
         later = f"; {out} requests are still out, the same command fetches their answers" if out else ""
-        self.say(f"{self._spent()} spent; the answers are in {self._store.folder}{later}")
+        if out or self._store.spent_usd != self._spent_before:  # else an error's line is to stand alone
+            self.say(f"{self._spent()} spent; the answers are in {self._store.folder}{later}")
 
     def _spent(self) -> str:
         return f"${self._store.spent_usd:.2f} of ${self._budget:.2f}"

@@ -230,6 +230,6 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(stand_in, rows, tmp_path, m
     (tmp_path / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(2)))
     result = stage(tmp_path, **changes)
     assert result.exit_code == 2
-    [error] = [shown for shown in result.stderr.splitlines() if shown.startswith("error: ")]
-    assert line in error
+    [error] = result.stderr.splitlines()
+    assert error.startswith("error: ") and line in error
     assert not (tmp_path / "responses.jsonl").exists() and not stand_in.bills
