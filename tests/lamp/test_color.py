@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stages.lamp import color
-from stages.lamp.color import family, hue, hue_family, luminance, mixed, near, rgb
+from stages.lamp.color import brightened, dimmed, family, hue, hue_family, luminance, mixed, near, rgb
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,28 @@ def test_a_mixture_lies_between_its_colours():
     assert mixed("#000000", "#FF8000", 0) == "#000000"
     assert mixed("#000000", "#FF8000", 1) == "#FF8000"
     assert mixed("#000", "#C86432", 0.5) == "#643219"
+
+
+def test_a_dimmed_colour_has_that_share_of_its_brightness_in_round_steps():
+    assert dimmed("#FFFFFF", 1) == "#FFFFFF" and dimmed("#FFFFFF", 0) == "#000000"
+    assert dimmed("#FF8800", 0.5) == "#884400"
+    draw = random.Random(2)
+    for _ in range(200):
+        text, share = f"#{draw.randrange(1 << 24):06X}", draw.random()
+        for before, after in zip(rgb(text), rgb(dimmed(text, share)), strict=True):
+            assert after % 17 == 0 and abs(after - before * share) <= 8.5
+
+
+def test_a_brightened_colour_is_at_full_light_and_keeps_its_hue():
+    assert brightened("#800000") == "#FF0000" and brightened("#204060") == "#55AAFF"
+    assert brightened("#FF8C00") == "#FF8C00"
+    draw = random.Random(4)
+    for _ in range(200):
+        channels = tuple(draw.randrange(64, 256) for _ in range(3))
+        bright = rgb(brightened("#{:02X}{:02X}{:02X}".format(*channels)))
+        assert max(bright) == 255
+        assert all(abs(a * max(channels) - b * 255) <= max(channels) / 2 for a, b in zip(bright, channels, strict=True))
+
+
+def test_black_becomes_a_dim_grey():
+    assert brightened("#000000") == "#333333"

@@ -55,6 +55,7 @@ def test_the_lit_cells_are_x_and_y(tmp_path):
     picture = library(write(tmp_path / "art", thing=entry()))["thing"]
     assert picture.mask() == {(0, 0), (1, 0), (9, 13)}
     assert picture.colors()[0][:3] == ["#FF0000", "#00FF00", None]
+    assert picture.bits == 1 + 2 + (1 << 139), "bit y * 10 + x of an integer"
 
 
 def test_a_recoloured_picture_changes_its_main_colour_only(tmp_path):
@@ -98,11 +99,44 @@ def test_an_empty_folder_is_refused_with_what_to_do(tmp_path):
         library(tmp_path)
 
 
+# At half its size --------------------------------------------------------------------------------------------
+
+BLOCKS = ("bbaa......", "ba.a......", "..........", "a.........", *["." * 10] * 10)
+
+
+def toy(cells):
+    return Picture("toy", "t", ("x",), None, "a", {"a": "#F00", "b": "#0F0"}, tuple(cells))
+
+
+def test_four_leds_become_one_of_the_colour_that_most_of_them_have():
+    small = pixel_art.placed(toy(BLOCKS), "top")
+    # bb/ba is b; aa/.a is a; ../a. is lost, as a single LED would be noise.
+    assert small.cells == ("..ba......", *["." * 10] * 13)
+
+
+def test_of_two_colours_that_are_equally_many_the_first_is_taken():
+    assert pixel_art.placed(toy(("ba........", "ab........", *["." * 10] * 12)), "top").cells[0][2] == "b"
+
+
+@pytest.mark.parametrize(("place", "rows"), [("small", (3, 10)), ("top", (0, 7)), ("bottom", (7, 14))])
+def test_a_small_picture_stands_in_the_middle_in_the_top_half_or_in_the_bottom_half(place, rows):
+    full = pixel_art.placed(toy(("a" * 10,) * 14), place)
+    assert full.mask() == {(x, y) for x in range(2, 7) for y in range(*rows)}
+    assert full.palette == {"a": "#F00", "b": "#0F0"}, "still to be recoloured"
+
+
+def test_nothing_of_the_library_disappears_at_half_its_size(words):
+    for name, picture in words.pictures.items():
+        small = pixel_art.placed(picture, "small")
+        assert len(small.mask()) >= len(picture.mask()) / 8, name
+        assert np.array_equal(shown(small), wanted(small)), name
+
+
 # As drawing elements ---------------------------------------------------------------------------------------
 
 
 def test_every_picture_of_the_library_is_redrawn_led_by_led(words):
-    assert len(words.pictures) > 80
+    assert len(words.pictures) > 230
     for name, picture in words.pictures.items():
         assert np.array_equal(shown(picture), wanted(picture)), name
 
@@ -161,6 +195,15 @@ def test_drawing_twice_does_not_share_elements(words):
     first = elements(star)
     first[1]["color"] = "#changed"
     assert elements(star)[1]["color"] != "#changed"
+
+
+def test_a_recoloured_picture_has_the_elements_of_the_original_in_other_colours(words):
+    owl = words.pictures["owl"]
+    blue = elements(owl.recoloured("#0000FF"))
+    for one, other in zip(elements(owl), blue, strict=True):
+        main = one["color"] == owl.palette[owl.colour]
+        assert {**one, "color": ""} == {**other, "color": ""}
+        assert other["color"] == ("#0000FF" if main else one["color"])
 
 
 def test_the_mask_is_where_the_cells_are_not_ground(words):
