@@ -51,7 +51,7 @@ def test_there_is_one_answer_per_request_in_order_with_the_requests_meaning(tmp_
     rows = read(tmp_path)
     assert [{**row, "response": None} for row in rows] == [{**row, "response": None} for row in REQUESTS]
     for row in rows:
-        assert list(row) == ["id", "prompt", "category", "response", "meaning"]
+        assert list(row) == ["id", "prompt", "category", "meaning", "response"]
         assert parse(row["response"])["program"]["steps"]
 
 

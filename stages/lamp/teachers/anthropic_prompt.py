@@ -8,6 +8,7 @@ again (`lampforge cost` says so before).
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import orjson
@@ -188,6 +189,7 @@ EXAMPLES: tuple[tuple[dict[str, Any], str], ...] = (
 )
 
 
+@cache
 def system_prompt(bounds: Bounds = LAMP) -> str:
     """What the teacher is told before every request; the same text for all of them."""
     examples = "\n\n".join(f"{question(row)}\n{answer}" for row, answer in EXAMPLES)
@@ -204,6 +206,7 @@ def question(row: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
+@cache
 def answer_schema() -> dict[str, Any]:
     """The program definition as the API takes it for structured output: shapes without ranges and remarks.
 
