@@ -27,10 +27,15 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def own() -> Knobs:
+    """The repository's knobs."""
+    return params.load(Knobs, SECTION, ROOT / "params.yaml")
+
+
 @pytest.fixture
-def knobs(tmp_path: Path) -> Callable[..., Knobs]:
+def knobs(own: Knobs, tmp_path: Path) -> Callable[..., Knobs]:
     """The repository's knobs with a store of the test's own, a budget and short waits, and the changes given."""
-    own = params.load(Knobs, SECTION, ROOT / "params.yaml")
 
     def changed(**changes: Any) -> Knobs:
         quick = {"store": str(tmp_path / "store"), "budget_usd": 50.0, "poll_s": 0.005, "settle_s": 0.1}
