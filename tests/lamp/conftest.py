@@ -37,11 +37,17 @@ def words() -> Taxonomy:
 
 
 @pytest.fixture(scope="session")
-def quotas(words: Taxonomy) -> dict[tuple[str, str, str], int]:
-    """A tenth of the repository's own quota of each unit, by the unit's key in `words.units`."""
+def own_quotas(words: Taxonomy) -> dict[tuple[str, str, str], int]:
+    """The repository's own quota of each unit, by the unit's key in `words.units`."""
     path = ROOT / "params.yaml"
     chosen = lamp_prompts.quotas(params.load(lamp_prompts.Params, "lamp_prompts", path), words, path)
-    return {key: max(AT_LEAST, quota // SCALE) for (key, _), quota in chosen.items()}
+    return {key: quota for (key, _), quota in chosen.items()}
+
+
+@pytest.fixture(scope="session")
+def quotas(own_quotas: dict[tuple[str, str, str], int]) -> dict[tuple[str, str, str], int]:
+    """A tenth of them, but a few of each."""
+    return {key: max(AT_LEAST, quota // SCALE) for key, quota in own_quotas.items()}
 
 
 @pytest.fixture(scope="session")
