@@ -26,6 +26,7 @@ class Place(NamedTuple):
 COMMANDS = {
     "preview": Place(".lamp.preview", "preview", "Show a lamp program, in the terminal or as a picture."),
     "pictures": Place(".lamp.album", "pictures", "Show the library of pixel art on one sheet."),
+    "gallery": Place(".lamp.gallery", "gallery", "Write a page to browse requests and animated answers in."),
     "cost": Place(".lamp.teachers.cost", "cost", "Estimate what the Anthropic teacher's answers cost."),
     "write-requests": Place(".lamp.teachers.request_writer", "write_requests", "Have a model write further requests."),
 }
