@@ -148,7 +148,9 @@ def shows_status(meaning: Meaning, film: Film) -> Reasons:
         # In a colour that was asked for even grey would count.
         grey &= ~np.array([[near((int(r), int(g), int(b)), rgb(asked[0]), 30) for r, g, b in row] for row in frame])
     lit = bright & ~grey
-    counted = lit[_GRID_BOTTOM, 0:10:2] if meaning["status"] == "bars" else lit[2:13, 5]
+    # One column tells: inside a battery from row 2 down, inside a tank from row 1.
+    column = lit[2 if meaning["status"] == "battery" else 1 : 13, 5]
+    counted = lit[_GRID_BOTTOM, 0:10:2] if meaning["status"] == "bars" else column
     shown = float(counted.mean())
     wanted = meaning["percent"] / 100
     if abs(shown - wanted) > _LEVEL_TOLERANCE and not (0 < wanted < 0.1 and 0 < shown <= 0.2):
