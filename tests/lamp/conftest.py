@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from stages import lamp_prompts, params
@@ -70,6 +72,19 @@ def requests(ask: Callable[..., list[Request]], quotas: dict[tuple[str, str, str
 def answers(words: Taxonomy, requests: list[Request]) -> list[Program]:
     teacher = RuleBased(words, 7)
     return [teacher.answer(request) for request in requests]
+
+
+@pytest.fixture(scope="session")
+def right(words: Taxonomy) -> Callable[..., dict[str, Any]]:
+    """The rule-based answer to a meaning, to be spoilt at will."""
+    teacher = RuleBased(words, 7)
+
+    def answer(**meaning: Any) -> dict[str, Any]:
+        request: Any = {"id": "x-1", "prompt": "", "category": "", "meaning": meaning}
+        program: dict[str, Any] = orjson.loads(orjson.dumps(teacher.answer(request)))
+        return program
+
+    return answer
 
 
 @pytest.fixture(scope="session")
