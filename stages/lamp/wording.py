@@ -97,31 +97,42 @@ _SCRIPTS = (
 _WORDS = {
     "es": "haz algo hazme muestra muéstrame pon ponme quiero una luz por para dibuja enciende apaga más estrella"
     " bonito bonita corazón noche hazlo el los las del cálido cálida azul rojo verde como mi tranquilo lámpara"
-    " necesito suave fiesta dormir colores cuenta atrás buenas buenos está oscuro sol gato",
-    "fr": "montre moi fais une un le les des du s'il plaît plait vous dessine lumière mets comme pour je veux bleu"
-    " rouge vert allume éteins quelque chose étoile cœur coeur avec doux douce ambiance nuit lampe jaune soleil"
-    " voudrais doucement couleurs joli ça dormir chat sur j'ai d'été la",
+    " necesito suave fiesta dormir colores cuenta atrás buenas buenos está oscuro sol gato"
+    " esta hoy música lluvia estoy muy quisiera un favor",
+    "fr": "montre moi fais une un le les des du s'il plaît plait vous dessine lumière mets comme je veux bleu"
+    " rouge vert allume éteins quelque chose étoile cœur coeur avec doux douce nuit lampe jaune soleil"
+    " voudrais doucement couleurs joli ça dormir chat sur j'ai d'été la"
+    " danse toute ce soir est pluie suis mon ma bonne très",
     "de": "zeig zeige mir mach mache ein eine einen bitte licht das und ist wie für ich zeichne etwas stern herz"
     " schalte blau rot grün gemütlich gemütliches warmes schönes abend lampe der dem den zum sonne leuchte nicht"
-    " langsam ruhiges entspannendes party farben möchte schlafen katze male mal auf",
+    " langsam ruhiges entspannendes party farben möchte schlafen katze male mal auf"
+    " hier richtig stimmung entspannen ruhiges heute bin gute nacht regen",
     "it": "mostra mostrami fammi una un qualcosa di luce per favore il che disegna vorrei cuore stella accendi metti"
-    " notte rosso verde lampada caldo calda bello mi la gatto sole rilassante spegni colori dormire voglio",
-    "pt": "mostre mostra faça faz me algo uma um luz por favor desenhe desenha quero coração estrela noite acende com"
-    " para você bonito mais azul vermelho verde preciso calmo calma relaxante lâmpada o um sol gato dormir cores",
+    " notte rosso verde lampada caldo calda bello mi la gatto sole rilassante spegni colori dormire voglio"
+    " luci sono stasera della buonanotte pioggia sera",
+    "pt": "mostre mostra faça faz me algo uma luz por favor desenhe desenha quero coração estrela noite acende com"
+    " para você bonito mais azul vermelho verde preciso calmo calma relaxante lâmpada o sol gato dormir cores"
+    " boa noite bem luz está eu queria hoje frio lá fora estou chuva quentinha fraquinha",
     "nl": "laat zien een maak het licht alsjeblieft iets teken ik wil graag hart ster moois zet aan voor mij rustig"
-    " gezellig blauw rood groen lamp doe wat zon kat slapen kleuren van de",
+    " gezellig blauw rood groen lamp doe wat zon kat slapen kleuren van de"
+    " nog lezen ben avond regen welterusten",
     "sv": "visa ett gör något ljus tack rita hjärta stjärna jag vill snälla tänd lugnt mysigt blå röd grön mig lampa"
-    " en sol katt sova färger för varmt",
-    "da": "vis et hjerte lys noget tegn jeg vil gerne tak hyggeligt stjerne blå rød grøn mig lampe en sol kat farver",
+    " en sol katt sova färger för varmt"
+    " stäng av lampan lampa ljuset och jag är natt",
+    "da": "vis et hjerte lys noget tegn jeg vil gerne tak hyggeligt stjerne blå rød grøn mig lampe en sol kat farver"
+    " gør det hyggeligt sluk lyset",
     "no": "vis et hjerte lys noe tegn jeg vil takk koselig stjerne blå rød grønn meg lampe en sol katt farger",
     "fi": "näytä tee jotain valo valoa sydän tähti kiitos minulle haluan piirrä sininen punainen vihreä lämmin",
     "pl": "pokaż zrób coś proszę światło narysuj serce gwiazda gwiazdę chcę jak mi ładnego zapal spokojne niebieski"
-    " czerwony zielony ciepłe nastrój lampa słońce kota noc",
+    " czerwony zielony ciepłe nastrój lampa słońce kota noc"
+    " romantycznego dla nas dwojga jest dobranoc wieczór",
     "cs": "ukaž udělej něco světlo srdce prosím hvězdu hvězda chci nakresli modrá červená zelená teplé mi slunce",
     "ro": "arată fă ceva lumină inimă te rog stea vreau desenează albastru roșu verde caldă frumos",
-    "hu": "mutass csinálj valami szép fény fényt kérlek szív csillag rajzolj kék piros zöld meleg egy kérek",
+    "hu": "mutass csinálj valami szép fény fényt kérlek szív csillag rajzolj kék piros zöld meleg egy kérek"
+    " kapcsold le fel a lámpát jó éjszakát",
     "tr": "göster bir yap lütfen ışık çiz kalp yıldız bana güzel şey istiyorum mavi kırmızı"  # noqa: RUF001
-    " yeşil sıcak gece güneş aç",  # noqa: RUF001
+    " yeşil sıcak gece güneş aç iyi geceler"  # noqa: RUF001
+    " kitap okuyacağım kapat lambayı",  # noqa: RUF001
     "id": "tampilkan buat sesuatu cahaya tolong gambar hati bintang lampu warna biru merah hijau hangat aku"
     " tunjukkan malam indah",
     "vi": "hãy ánh sáng cho tôi một ngôi sao trái màu xanh đỏ đèn vẽ",
@@ -129,9 +140,11 @@ _WORDS = {
     "ja": "misete kudasai hikari hoshi kirei onegai tsukete akai aoi",
     "hi": "dikhao karo kuch roshni accha chahiye mujhe ek rang dil jalao sitara",
 }
-_NOT_TELLING = frozenset(
-    ("me", "o", "de", "la", "en", "un", "mi", "lamp", "party", "sol", "kat", "et", "aan", "van", "te", "male", "do")
-)
+# English words, or nearly: they count beside others only.
+_NOT_TELLING = frozenset({
+    "a", "aan", "av", "bleu", "de", "do", "en", "est", "et", "fora", "kat", "la", "lamp", "le", "ma", "male", "me",
+    "mi", "o", "party", "sol", "te", "un", "van",
+})  # fmt: skip
 _LANGUAGES_OF: dict[str, tuple[str, ...]] = {
     word: tuple(language for language, text in _WORDS.items() if word in text.split())
     for word in {word for text in _WORDS.values() for word in text.split()}
@@ -153,6 +166,6 @@ def language(prompt: str) -> str:
         telling += bool(languages) and word not in _NOT_TELLING
         for each in languages:
             votes[each] += 1
-    if not telling or 2 * known < len(said):
+    if not telling or 3 * known < len(said):
         return ENGLISH
     return max(votes, key=lambda name: votes[name])

@@ -69,6 +69,9 @@ def test_a_plain_command_has_no_mark(prompt: str) -> None:
         ("أرني نجمة", "ar"),
         ("एक तारा दिखाओ", "hi"),
         ("δείξε μου ένα αστέρι", "el"),
+        ("buenas noches, lámpara", "es"),
+        ("etwas Ruhiges zum Entspannen when you're ready", "de"),
+        ("okay so güzel bir şey yap", "tr"),
     ],
 )
 def test_a_language_is_told_by_its_script_or_its_words(prompt: str, name: str) -> None:
