@@ -28,6 +28,7 @@ class Params:
     """Section lamp_trainset of params.yaml; its comments say what each key does."""
 
     seed: int
+    versions: tuple[str, ...]
     validation_share: float
     system_prompt: str
     request_template: str
@@ -39,9 +40,13 @@ def main(screened: Path, out: Path, params_path: Path) -> None:
     from . import files, params
 
     knobs = params.load(Params, "lamp_trainset", params_path)
-    rows = list(files.read_rows(screened, ("id", "prompt", "category", "response")))
+    kept = files.read_rows(screened, ("id", "prompt", "category", "response"))
+    rows = [row for row in kept if row.get("version", knobs.versions[0]) in knobs.versions]
     if not rows:
-        raise UserError(f"{screened}: no rows were kept; see rejected.jsonl beside it for the reasons")
+        raise UserError(
+            f"{screened}: no rows of {', '.join(knobs.versions)} were kept; see lamp_trainset.versions, and"
+            " rejected.jsonl beside it for the reasons"
+        )
     asking = RequestFormat(knobs.system_prompt, knobs.request_template, knobs.follow_up_template)
     if not 0 < knobs.validation_share < 1:
         raise UserError(
