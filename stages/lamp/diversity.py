@@ -96,7 +96,7 @@ def facts(row: Row, taxonomy: Taxonomy) -> Facts:
         tempo=_tempo([step["command"] for step in body["steps"]]),
         families=frozenset(map(_family, set(_HEX.findall(response)))),
         shape=shape or None,
-        unasked_heart=not _asks_for_heart(row, taxonomy) and _shows_heart(body["steps"], taxonomy),
+        unasked_heart=_shows_heart(body["steps"], taxonomy) and not _asks_for_heart(row, taxonomy),
         casual=tuple(wording.markers(prompt)),
         language=wording.language(prompt),
     )

@@ -182,14 +182,17 @@ function drawWall(paint, stage) {
 
 function drawFront(paint, stage) {
   const { left, frontWidth, frontHeight } = stage;
-  // Light that spills over the body: the same picture, blurred by being drawn large, beyond its edges.
+  // Light that spills over the panel: the same picture, blurred by being drawn large, a little beyond its edges.
+  const spill = 0.35 * stage.pitch;
+  const box = [left - spill, left - spill, frontWidth + 2 * spill, frontHeight + 2 * spill];
+  paint.save();
+  paint.beginPath();
+  paint.roundRect(...box, 1.1 * stage.pitch);
+  paint.clip();
   paint.globalCompositeOperation = "screen";
   paint.globalAlpha = 0.22;
-  paint.imageSmoothingEnabled = true;
-  const spill = 0.4 * stage.pitch;
-  paint.drawImage(tinyFront, left - spill, left - spill, frontWidth + 2 * spill, frontHeight + 2 * spill);
-  paint.globalAlpha = 1;
-  paint.globalCompositeOperation = "source-over";
+  paint.drawImage(tinyFront, ...box);
+  paint.restore();
   const lit = stage.lit.getContext("2d");
   lit.imageSmoothingEnabled = false;
   lit.globalCompositeOperation = "copy";
