@@ -18,9 +18,8 @@ export OMP_WAIT_POLICY ?= passive
 
 BOOTSTRAP := PATH="$(SYSTEM_PATH)" $(PYTHON) tools/bootstrap.py
 
-# Columns that say little when experiments are compared.
-LESS := .*(stages/|data/|models/|remarks|reasons|kept|rejected|seen|F16|Q8_0|hot|free|unseen|baseline|n$$|loss|rows|tokens
-LESS := $(LESS)|steps$$|parameters|Created|rss|file_mb|tps|first).*
+# The columns to compare experiments by: every knob, and the figures that decide.
+SHOWN := Experiment|State|(lamp|model|score)_|kept$$|metrics/model_.*val_loss|Q4_K_M\.(valid|on_brief|median_ms)$$
 
 .DEFAULT_GOAL := help
 .PHONY: setup repro test test-slow lint format bench dashboard experiments lock clean help
@@ -49,12 +48,13 @@ bench: ## measure speed: tests/benchmarks, with llama-bench compiled from the sa
 
 dashboard: setup ## show the MLflow runs on http://127.0.0.1:5000 (PORT=...)
 	@mkdir -p mlruns
+	@echo 'Runs on http://127.0.0.1:$(PORT); choose "Model training" at the top left (the browser keeps it).'
 	@# one viewer needs neither four workers nor a job queue
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 \
 		--backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port $(PORT)
 
-experiments: setup ## compare experiments: the figures of Q4_K_M and the knobs that differ
-	@dvc exp show --only-changed --drop '$(LESS)' $(ARGS)
+experiments: setup ## compare experiments: the figures and the knobs that differ
+	@dvc exp show --only-changed --drop '(?!$(SHOWN)).*' $(ARGS)
 
 lock: ## resolve pyproject.toml into requirements.lock
 	@$(BOOTSTRAP) --lock
