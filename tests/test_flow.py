@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from stages.model import gguf
-from tests.toy import QUOTAS, ROOT, Repository, outputs, pipeline
+from tests.toy import KNOBS, ROOT, Repository, outputs, pipeline
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 
@@ -30,10 +30,14 @@ def test_everything_that_the_pipeline_declares_is_there(repository: Repository) 
 
 def test_no_row_is_lost_between_the_stages(repository: Repository) -> None:
     data = repository.root / "data" / "lamp"
-    count = {path.name: len(path.read_text().splitlines()) for path in data.rglob("*.jsonl")}
-    assert count["prompts.jsonl"] == count["responses.jsonl"] == sum(QUOTAS.values())
+    rows = {path.name: [json.loads(line) for line in path.open(encoding="utf-8")] for path in data.rglob("*.jsonl")}
+    count = {name: len(found) for name, found in rows.items()}
+    over_running = sum("running" in row for row in rows["responses.jsonl"])
+    assert count["prompts.jsonl"] == KNOBS["lamp_prompts"]["total"]
+    assert count["responses.jsonl"] + count["unanswered.jsonl"] == count["prompts.jsonl"] + over_running
     assert count["screened.jsonl"] + count["rejected.jsonl"] == count["responses.jsonl"]
-    assert count["train.jsonl"] + count["val.jsonl"] == count["screened.jsonl"]
+    trained = [row for row in rows["screened.jsonl"] if row["version"] in PARAMS["lamp_trainset"]["versions"]]
+    assert count["train.jsonl"] + count["val.jsonl"] == len(trained)
 
 
 def test_running_it_again_changes_nothing_and_says_so(repository: Repository) -> None:

@@ -17,9 +17,8 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-QUOTAS = {"pattern": 20, "render": 30, "multi_step": 20, "mixed": 10, "text": 10, "creative": 10, "edge_case": 10}
 KNOBS: dict[str, dict[str, Any]] = {
-    "lamp_prompts": {"quotas": QUOTAS},
+    "lamp_prompts": {"total": 330},  # a third of it, 110 rows, is trained on
     "lamp_responses": {"teacher": "rule_based", "import_file": "data/seed/imported_answers.jsonl"},
     "model_base": {
         "hidden_size": 256,
@@ -33,6 +32,7 @@ KNOBS: dict[str, dict[str, Any]] = {
     "model_adapter": {"rank": 4, "epochs": 1, "batch_size": 8, "save_steps": 10, "threads": 1},  # 13 steps
     "model_gguf": {"quants": ["F16", "Q4_K_M"]},
     "score_bench": {"quants": ["F16", "Q4_K_M"], "threads": 1, "max_tokens": 200, "hot_seeds": 1},
+    "score_quality": {"threads": 1, "max_tokens": 200},
 }
 START = "start"  # the commit before anything has run
 CACHE = Path(".dvc") / "cache"
