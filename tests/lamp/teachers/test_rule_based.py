@@ -1,10 +1,11 @@
 """The offline teacher: its answers are valid, on brief, and the same for the same request."""
 
+import re
 from typing import get_args
 
 import pytest
 
-from stages.lamp import film, font, simulator
+from stages.lamp import film, font, pixel_art, simulator
 from stages.lamp.brief import off_brief
 from stages.lamp.program import compact
 from stages.lamp.request import Intent
@@ -33,7 +34,7 @@ def durations(body):
     return [step["duration"] for step in body["steps"]]
 
 
-# All 2,500 -------------------------------------------------------------------------------------------------
+# Answers to requests of every kind ---------------------------------------------------------------------------
 
 
 def test_every_answer_is_valid_and_comes_back_as_the_same_bytes(responses):
@@ -65,6 +66,30 @@ def test_answers_fit_the_models_context(responses):
     assert max(map(len, responses)) < 4000
 
 
+def test_hardly_any_two_answers_are_the_same(responses):
+    assert len(set(responses)) >= 0.96 * len(responses)
+
+
+def test_hearts_are_drawn_only_where_they_are_asked_for(requests, answers, words):
+    heart = pixel_art.elements(words.pictures["heart"])[1:]
+    shapes = [{key: part for key, part in element.items() if key != "color"} for element in heart]
+    for request, answer in zip(requests, answers, strict=True):
+        for step in answer["program"]["steps"]:
+            drawn = step["command"].get("elements", [])[1:]
+            if [{key: part for key, part in element.items() if key != "color"} for element in drawn] == shapes:
+                meant = str(request["meaning"])
+                assert "heart" in meant or "valentine" in request["template"] or "'scene'" in meant, request
+
+
+def test_a_program_is_called_by_the_title_of_its_meaning(requests, answers):
+    titled = [pair for pair in zip(requests, answers, strict=True) if "title" in pair[0]["meaning"]]
+    assert len(titled) > 100
+    for request, answer in titled:
+        assert answer["program"]["name"] == request["meaning"]["title"].rstrip()
+    names = [answer["program"]["name"] for answer in answers]
+    assert [name for name in names if not re.fullmatch(r"[a-z0-9][a-z0-9 '-]{0,31}", name)] == []
+
+
 def test_an_answer_hangs_on_nothing_but_seed_meaning_and_id(requests, responses, words):
     reversed_answers = [compact(RuleBased(words, 7).answer(request)) for request in requests[::-25]]
     assert reversed_answers == responses[::-25]
@@ -73,7 +98,7 @@ def test_an_answer_hangs_on_nothing_but_seed_meaning_and_id(requests, responses,
 def test_answering_one_request_does_not_change_the_answer_to_another(words, requests, responses):
     teacher = RuleBased(words, 7)
     for _ in range(2):
-        assert compact(teacher.answer(requests[600])) == responses[600]
+        assert compact(teacher.answer(requests[300])) == responses[300]
         teacher.answer(requests[0])["program"]["steps"].clear()
 
 
@@ -96,7 +121,7 @@ def test_alternatives_are_taken_by_id_and_by_seed(words):
         return compact(RuleBased(words, seed).answer(request))
 
     seven = [answer(7, number) for number in range(30)]
-    assert len(set(seven)) == len(words.moods["calm"].answers)
+    assert len(set(seven)) > 25, "the same mood does not always give the same light"
     assert seven != [answer(8, number) for number in range(30)]
 
 
@@ -185,7 +210,8 @@ def test_a_timer_shows_the_time_that_is_left_and_lasts_what_was_asked(body, ms, 
     assert film.watch({"program": made}).total_ms == ms
     bars = [part["w"] for step in made["steps"] for part in step["command"]["elements"] if part["type"] == "rect"]
     assert bars[0] == 10 and bars == sorted(bars, reverse=True) and bars[-1] >= 1
-    assert made["on_complete"]["command"]["name"] == "sparkle"
+    end = simulator.frame(made["on_complete"]["command"], 200)
+    assert end.max() > 100 and made["on_complete"]["command"]["name"] in ("sparkle", "rainbow", "wave")
 
 
 @pytest.mark.parametrize("ms", sorted(set(range(MINUTE // 2, 3 * MINUTE, 30_000)) | {7 * MINUTE, 61 * MINUTE}))
@@ -228,13 +254,79 @@ def test_a_cycle_goes_through_its_colours_for_ever(body):
     assert made["loop"] == {"count": 0, "start_step": "s1", "end_step": "s3"}
 
 
-def test_what_comes_after_something_else_stays(body):
+def test_what_comes_after_something_else_stays(body, words):
     made = body(intent="then", first="countdown", second="celebrate", number=3)
     assert durations(made) == [1000, 1000, 1000, None] and made["name"] == "countdown then celebrate"
     made = body(intent="then", first="flash", second="picture", object="star", colors=["#00FFFF"])
     flash, star = made["steps"]
     assert flash["command"]["name"] == "pulse" and flash["duration"] == flash["command"]["params"]["speed"]
-    assert star["command"]["elements"] == body(intent="picture", object="star")["steps"][0]["command"]["elements"]
+    assert off_brief({"intent": "picture", "object": "star"}, {"program": {**made, "steps": [star]}}, words) == []
+
+
+@pytest.mark.parametrize("place", pixel_art.PLACES)
+def test_a_picture_at_a_place_is_half_as_large_and_stands_there(body, words, place):
+    [step] = body(intent="picture", object="owl", place=place)["steps"]
+    assert step["command"]["elements"] == pixel_art.elements(pixel_art.placed(words.pictures["owl"], place))
+
+
+def test_a_picture_in_a_mood_stands_on_a_dark_shade_of_it(body, words):
+    grounds = set()
+    for number in range(20):
+        [step] = body(f"x-{number}", intent="picture", object="owl", mood="calm")["steps"]
+        ground = step["command"]["elements"][0]
+        assert ground["type"] == "fill" and max(simulator.frame({"type": "render", "elements": [ground]}, 0)[0]) < 96
+        grounds.add(ground["color"])
+    assert len(grounds) > 2
+
+
+def test_colours_and_grounds_that_are_said_are_taken(body, words):
+    [step] = body(intent="picture", object="owl", colors=["#00C800"], ground="#000080")["steps"]
+    assert step["command"]["elements"] == pixel_art.elements(words.pictures["owl"].recoloured("#00C800"), "#000080")
+
+
+def test_a_twinkling_picture_keeps_still_and_its_lights_change(body, words):
+    made = body(intent="picture", object="owl", motion="sparkles")
+    assert made["loop"]["count"] == 0 and len(made["steps"]) == 2
+    owl = len(pixel_art.elements(words.pictures["owl"]))
+    first, second = (step["command"]["elements"] for step in made["steps"])
+    assert first[:owl] == second[:owl] and first[owl:] != second[owl:]
+
+
+def test_a_blend_goes_through_its_three_colours_for_ever(body):
+    made = body(intent="blend", colors=["#FF0000", "#00C800", "#0000FF"])
+    pairs = [tuple(step["command"]["params"].values()) for step in made["steps"]]
+    assert pairs == [("#FF0000", "#00C800"), ("#00C800", "#0000FF")] and made["loop"]["count"] == 0
+    assert len(set(durations(made))) == 1
+
+
+def test_a_dim_pattern_has_less_light_and_the_same_hue(body, words):
+    bright, dim = (
+        film.watch({"program": body(intent="pattern", pattern="solid", colors=["#0000FF"], **light)})
+        for light in ({}, {"brightness": "dim"})
+    )
+    assert dim.shots[0].light < bright.shots[0].light / 2 and dim.families == {"blue": 1}
+
+
+@pytest.mark.parametrize("brightness", ["dim", "bright"])
+def test_a_mood_is_as_bright_as_was_said(body, words, brightness):
+    for name in words.moods:
+        meaning = {"intent": "mood", "mood": name, "brightness": brightness}
+        if words.moods[name].light in (None, brightness):
+            assert off_brief(meaning, {"program": body(**meaning)}, words) == [], name
+
+
+def test_a_candle_burns_down_in_the_time_asked_for_and_goes_out(body):
+    made = body(intent="candle", duration_ms=35 * MINUTE)
+    assert sum(durations(made)) == 35 * MINUTE and made["on_complete"] == {"command": {"type": "stop"}}
+
+
+def test_big_digits_are_drawn_where_they_are_asked_for_and_the_countdown_is_not_too_long(body):
+    def drawn_large(number, **meaning):
+        made = body(intent="countdown", number=number, **meaning)
+        return [not texts(step) for step in made["steps"]]
+
+    assert drawn_large(5, place="big") == [True] * 5 and drawn_large(5) == [False] * 5
+    assert drawn_large(10, place="big")[0] is False, "two digits are as wide as the lamp anyway"
 
 
 def test_off_is_dark(body):
