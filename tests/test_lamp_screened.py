@@ -17,13 +17,19 @@ def program(color="#FF0000", **more):
     return {"program": {"name": "n", "steps": [{"id": "s1", "command": command, "duration": None}]}}
 
 
+def wave(speed):
+    params = {"color": "#0000FF", "color2": "#00FFFF", "speed": speed}
+    command = {"type": "pattern", "name": "wave", "params": params}
+    return {"program": {"name": "n", "steps": [{"id": "s1", "command": command, "duration": None}]}}
+
+
 def row(identity, prompt, response=None, **more):
     response = response if isinstance(response, str) else json.dumps(response or program())
     return {"id": identity, "prompt": prompt, "category": "toy", "response": response, **more}
 
 
-def run(folder, *rows, max_characters=4000, on_brief="true"):
-    section = f"{{max_characters: {max_characters}, on_brief: {on_brief}}}"
+def run(folder, *rows, max_tokens=2000, near_duplicate=0.9, on_brief="true"):
+    section = f"{{max_tokens: {max_tokens}, near_duplicate: {near_duplicate}, on_brief: {on_brief}}}"
     (folder / "params.yaml").write_text(f"lamp_screened: {section}\n")
     if rows:
         (folder / "responses.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
@@ -63,7 +69,7 @@ def test_a_good_answer_is_kept_in_compact_form_with_its_values_untouched(tmp_pat
 
 def test_rows_are_conserved_and_every_reason_is_recorded_and_counted(tmp_path):
     long = program()
-    long["program"]["steps"] = [{**long["program"]["steps"][0], "id": f"s{n}", "duration": 5} for n in range(60)]
+    long["program"]["steps"] = [{**long["program"]["steps"][0], "id": f"s{n}", "duration": 5} for n in range(90)]
     rows = [
         row("good", "something red"),
         row("invalid", "something else", program("red")),
@@ -86,7 +92,7 @@ def test_rows_are_conserved_and_every_reason_is_recorded_and_counted(tmp_path):
         "foreign": "$.program.steps[0].command: foreign-dialect: 'blink'",
         "twin": "held-out benchmark request 'show a star'",
         "again": "an earlier row asks the same",
-        "long": "characters, at most 4000 are allowed",
+        "long": "tokens, at most 2000 are allowed",
         "off": "#FF0000 instead of #0000FF",
     }
     assert all(part in rejected[identity][0] for identity, part in said.items())
@@ -134,14 +140,53 @@ def test_the_first_of_two_equal_requests_is_kept_but_a_rejected_one_is_not_in_it
 
 
 def test_an_answer_of_exactly_the_allowed_length_is_kept(tmp_path):
-    length = len(json.dumps(program(), separators=(",", ":")))
-    assert screened(tmp_path, row("a", "red", program()), max_characters=length)[0] == ["a"]
-    assert screened(tmp_path, row("a", "red", program()), max_characters=length - 1)[0] == []
+    length = lamp_screened.token_bound(json.dumps(program(), separators=(",", ":")))
+    assert screened(tmp_path, row("a", "red", program()), max_tokens=length)[0] == ["a"]
+    assert screened(tmp_path, row("a", "red", program()), max_tokens=length - 1)[0] == []
+
+
+def test_single_digits_and_letters_by_threes_are_what_a_token_holds_at_least():
+    assert lamp_screened.token_bound('"speed":3000') == 1 + 2 + 1 + 4
+
+
+def test_a_request_that_is_nearly_an_earlier_one_is_rejected_and_names_it(tmp_path):
+    first = row("first", "could you please make the whole lamp glow in a very soft and very calm blue for tonight")
+    second = row("second", "could you please make the whole lamp glow in a very soft and very calm blue for tonight ok")
+    kept, rejected = screened(tmp_path, first, second)
+    assert kept == ["first"] and rejected["second"] == [f"an earlier row asks nearly the same: {first['prompt']!r}"]
+    assert screened(tmp_path, first, second, near_duplicate=0.99)[0] == ["first", "second"]
+
+
+def test_a_follow_up_may_be_said_over_several_running_programs_but_not_twice_over_one(tmp_path):
+    slow, slower = (json.dumps(wave(speed), separators=(",", ":")) for speed in (2000, 4000))
+    fast = json.dumps(wave(1000), separators=(",", ":"))
+    meaning = {"intent": "mood", "mood": "calm", "change": "slower"}
+    rows = [
+        row("one", "slower", slower, meaning=meaning, running=slow),
+        row("other", "slower", slow, meaning=meaning, running=fast),
+        row("again", "Slower!", slower, meaning=meaning, running=slow),
+        row("not", "slower please", slow, meaning=meaning, running=slow),
+    ]
+    kept, rejected = screened(tmp_path, *rows)
+    assert kept == ["one", "other"]
+    assert rejected["again"] == ["an earlier row asks the same of the same program"]
+    assert rejected["not"] == ["a turn takes 2000 ms, it took 2000"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_any_number_of_workers_gives_the_same_bytes(tmp_path, monkeypatch, count):
+    rows = [row(f"r{n}", f"wish number {n} of the {n % 7} kind", program(f"#{n:06X}")) for n in range(450)]
+    monkeypatch.setenv("LAMPFORGE_WORKERS", "1")
+    run(tmp_path, *rows)
+    alone = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    monkeypatch.setenv("LAMPFORGE_WORKERS", str(count))
+    run(tmp_path, *rows)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == alone
 
 
 def test_the_length_counts_without_spaces(tmp_path):
-    length = len(json.dumps(program(), separators=(",", ":")))
-    assert screened(tmp_path, row("a", "red", json.dumps(program(), indent=8)), max_characters=length)[0] == ["a"]
+    length = lamp_screened.token_bound(json.dumps(program(), separators=(",", ":")))
+    assert screened(tmp_path, row("a", "red", json.dumps(program(), indent=8)), max_tokens=length)[0] == ["a"]
 
 
 def test_what_is_off_brief_is_kept_when_nobody_minds(tmp_path):
@@ -179,13 +224,13 @@ def test_a_row_that_lacks_a_key_is_named_by_file_and_line(tmp_path, key):
 
 
 def test_mistakes_in_the_parameters_are_reported_together(tmp_path):
-    (tmp_path / "params.yaml").write_text("lamp_screened: {max_characters: long, brief: true}")
+    (tmp_path / "params.yaml").write_text("lamp_screened: {max_tokens: long, brief: true}")
     result = CliRunner().invoke(lamp_screened.main, ["--params", str(tmp_path / "params.yaml")])
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
-    for said in ("max_characters: ", "on_brief is missing", "brief is unknown"):
+    for said in ("max_tokens: ", "near_duplicate is missing", "on_brief is missing", "brief is unknown"):
         assert said in result.stderr
 
 
 def test_the_repositorys_own_parameters_are_right():
     knobs = params.load(lamp_screened.Params, "lamp_screened", ROOT / "params.yaml")
-    assert knobs.on_brief is True and knobs.max_characters > 1000
+    assert knobs.on_brief is True and knobs.max_tokens == 2000 and knobs.near_duplicate == 0.9

@@ -12,7 +12,10 @@ from stages.lamp.asking import FILE
 from stages.lamp_trainset import validation_ids
 
 ROOT = Path(__file__).parent.parent
-SECTION = '{seed: 7, validation_share: 0.1, system_prompt: "Be a lamp.", request_template: "For: {prompt}"}'
+SECTION = (
+    '{seed: 7, versions: [v1], validation_share: 0.1, system_prompt: "Be a lamp.", request_template: "For: {prompt}",'
+    ' follow_up_template: "For: {prompt} Now: {running}"}'
+)
 
 
 def rows(category, count, start=0):
@@ -66,11 +69,34 @@ def test_a_row_is_a_chat_of_three_turns_as_the_lamp_will_see_it(tmp_path):
     ]
 
 
+def test_a_follow_up_is_put_with_the_program_that_is_running(tmp_path):
+    run(tmp_path, [{**rows("a", 1)[0], "running": '{"program":1}'}])
+    assert read(tmp_path, "train.jsonl")[0]["messages"][1]["content"] == 'For: a wish 0 Now: {"program":1}'
+
+
+def test_only_the_wanted_versions_are_trained_on_and_rows_without_one_always_are(tmp_path):
+    given = [{**row, "version": version} for row, version in zip(rows("a", 4), ("v1", "v2", "v1", "v2"), strict=True)]
+    run(tmp_path, given + rows("b", 2))
+    assert [row["id"] for row in read(tmp_path, "train.jsonl")] == ["a-0", "a-2", "b-0", "b-1"]
+    run(tmp_path, given, SECTION.replace("[v1]", "[v1, v2]"))
+    assert len(read(tmp_path, "train.jsonl")) == 4
+    result = run(tmp_path, given, SECTION.replace("[v1]", "[v3]"))
+    assert result.exit_code == 2 and "no rows of v3 were kept; see lamp_trainset.versions" in result.stderr
+
+
+@pytest.mark.parametrize("lost", ["{prompt}", "{running}"])
+def test_a_follow_up_template_without_its_parts_is_refused(tmp_path, lost):
+    broken = SECTION.replace("For: {prompt} Now: {running}", "For: {prompt} Now: {running}".replace(lost, "it"))
+    result = run(tmp_path, rows("a", 1), broken)
+    assert result.exit_code == 2 and f"has no {lost}" in result.stderr and "follow_up_template" in result.stderr
+
+
 def test_how_requests_are_put_is_kept_beside_the_rows(tmp_path):
     run(tmp_path, rows("a", 1))
     assert json.loads((tmp_path / "sets" / "out" / FILE).read_text()) == {
         "system_prompt": "Be a lamp.",
         "request_template": "For: {prompt}",
+        "follow_up_template": "For: {prompt} Now: {running}",
     }
     assert {path.name for path in (tmp_path / "sets" / "out").iterdir()} == {"train.jsonl", "val.jsonl", FILE}
 
@@ -115,12 +141,12 @@ def test_the_split_does_not_follow_the_order_of_ids():
 
 def test_no_rows_say_where_to_look(tmp_path):
     result = run(tmp_path, [])
-    assert result.exit_code == 2 and "no rows were kept; see rejected.jsonl" in result.stderr
+    assert result.exit_code == 2 and "were kept; see lamp_trainset.versions" in result.stderr
     assert not (tmp_path / "sets").exists()
 
 
 def test_a_template_without_the_request_is_refused(tmp_path):
-    result = run(tmp_path, rows("a", 1), SECTION.replace("{prompt}", "it"))
+    result = run(tmp_path, rows("a", 1), SECTION.replace('"For: {prompt}"', '"For: it"'))
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
     assert "request_template: 'For: it' has no {prompt}" in result.stderr
     assert not (tmp_path / "sets").exists()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from stages import files, params, score_bench
+from stages import params, score_bench
 from stages.errors import UserError
 from stages.lamp import taxonomy
 from stages.score_bench import Params, Prompt, Verdict
@@ -41,21 +40,6 @@ def answer(
     return {"text": text, "total_ms": total, "n_tokens": tokens, "decode_ms": decode, "first_token_ms": first}
 
 
-def chats(folder: Path, *pairs: tuple[str, str]) -> Path:
-    rows = (
-        {
-            "messages": [
-                {"role": "system", "content": "You are a lamp."},
-                {"role": "user", "content": request},
-                {"role": "assistant", "content": response},
-            ]
-        }
-        for request, response in pairs
-    )
-    files.write_rows(folder / "train.jsonl", rows)
-    return folder
-
-
 # The requests -----------------------------------------------------------------------------------------------
 
 
@@ -66,20 +50,6 @@ def test_the_benchmark_has_its_21_requests_and_then_each_unseen_object(words: ta
     assert {prompt.meaning["object"] for prompt in prompts[21:]} == unseen
     assert not unseen & words.trained_pictures().keys()
     assert len({prompt.text for prompt in prompts}) == len(prompts)
-
-
-# The baseline -----------------------------------------------------------------------------------------------
-
-
-def test_the_nearest_request_is_the_one_with_the_most_similar_words(tmp_path: Path) -> None:
-    trainset = chats(tmp_path, ("Light program for: draw a dog", "dog"), ("Light program for: a blue star", "star"))
-    prompts = [replace(RED, text="show a star"), replace(RED, text="please draw the dog")]
-    assert score_bench.nearest_answers(prompts, trainset) == ["star", "dog"]
-
-
-def test_politeness_does_not_make_requests_similar(tmp_path: Path) -> None:
-    trainset = chats(tmp_path, ("could you please show a cat", "cat"), ("skull", "skull"))
-    assert score_bench.nearest_answers([replace(RED, text="could you please show a skull")], trainset) == ["skull"]
 
 
 # Judging ----------------------------------------------------------------------------------------------------
@@ -201,13 +171,6 @@ def test_the_table_shows_every_quant(figures: dict[str, Any], capsys: pytest.Cap
 
 
 # Mistakes ---------------------------------------------------------------------------------------------------
-
-
-def test_the_file_of_a_quant_is_found_and_a_missing_one_says_where_to_add_it(tmp_path: Path) -> None:
-    (tmp_path / "lamp-nano-Q8_0.gguf").touch()
-    assert score_bench.model_file(tmp_path, "Q8_0").name == "lamp-nano-Q8_0.gguf"
-    with pytest.raises(UserError, match=r"no \*-F16\.gguf; add F16 to model_gguf\.quants"):
-        score_bench.model_file(tmp_path, "F16")
 
 
 @pytest.mark.parametrize("content", [b"", b"no model at all", b"GGUF\x03\x00\x00\x00" + b"\xff" * 64])
