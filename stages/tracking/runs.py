@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from ..errors import UserError
 from . import lineage
 
 _LOCK_PATIENCE_S = 5.0
 _METRIC_BATCH = 500
 FINGERPRINT = "lampforge.fingerprint"
+# What the dashboard says about an experiment.
+_NOTES = {
+    "lamp-training": "Trainings of the base model and the adapter; `dvc.*` are the hashes in dvc.lock",
+    "lamp-benchmark": "The held-out requests, answered by llama.cpp on the CPU; `dvc.gguf` is the hash in dvc.lock",
+}
 
 History = list[dict[str, float]]
 
@@ -48,6 +56,7 @@ class Tracker:
         self._stage = stage
         self._chain = chain
         self._fingerprint = lineage.params_hash(experiment, stage, chain)
+        self._started_ms = time.time_ns() // 1_000_000
         _check_writable()
 
     def log(
@@ -70,7 +79,9 @@ class Tracker:
             self._log_metrics(client, run_id, metrics, history)
             self._log_tags(client, run_id, models)
             self._log_data(client, run_id, data)
-            client.set_terminated(run_id)
+            # A run that is only brought up to date keeps its end, and so its duration.
+            if client.get_run(run_id).info.status != "FINISHED":
+                client.set_terminated(run_id)
             return run_id
 
     def _run(self) -> tuple[Any, str]:
@@ -78,27 +89,26 @@ class Tracker:
         found = client.search_runs([experiment_id], f"tags.`{FINGERPRINT}` = '{self._fingerprint}'")
         if found:
             return client, found[0].info.run_id
-        tags = {FINGERPRINT: self._fingerprint, "lampforge.stage": self._stage}
+        tags = {FINGERPRINT: self._fingerprint, "lampforge.stage": self._stage, "mlflow.source.name": self._stage}
         name = f"{self._stage}-{self._fingerprint[:8]}"
-        return client, client.create_run(experiment_id, tags=tags, run_name=name).info.run_id
+        run = client.create_run(experiment_id, start_time=self._started_ms, tags=tags, run_name=name)
+        return client, run.info.run_id
 
     def _log_params(self, client: Any, run_id: str, params: dict[str, Any]) -> None:
         known = client.get_run(run_id).data.params
         for key, value in params.items():
             if key not in known:
-                client.log_param(run_id, key, value)
+                client.log_param(run_id, key, ", ".join(map(str, value)) if isinstance(value, tuple | list) else value)
 
     def _log_metrics(self, client: Any, run_id: str, metrics: dict[str, Any], history: History) -> None:
         from mlflow.entities import Metric
 
-        # Points that are there already would be doubled: MLflow keeps every value it is ever given.
-        logged = set(client.get_run(run_id).data.metrics)
+        # All of them every time: a run that was killed may have some. MLflow's database keeps a point of the same
+        # name, time, step and value once, so the time is the step.
         points = []
         for row in history:
             step = int(row["step"])
-            points += [
-                Metric(key, value, step, step) for key, value in row.items() if key != "step" and key not in logged
-            ]
+            points += [Metric(key, value, step, step) for key, value in row.items() if key != "step"]
         for start in range(0, len(points), _METRIC_BATCH):
             client.log_batch(run_id, metrics=points[start : start + _METRIC_BATCH])
         latest = client.get_run(run_id).data.metrics
@@ -135,13 +145,29 @@ def _client(experiment: str) -> tuple[Any, str]:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     from mlflow.tracking import MlflowClient
 
-    _database().parent.mkdir(parents=True, exist_ok=True)
+    if tracking_uri().startswith("sqlite:///"):
+        _make_database(Path(tracking_uri().removeprefix("sqlite:///")))
     client = MlflowClient(tracking_uri())
     found = client.get_experiment_by_name(experiment)
     if found is not None:
         return client, found.experiment_id
     artifacts = (_database().parent / "artifacts" / experiment).as_uri()
-    return client, client.create_experiment(experiment, artifact_location=artifacts)
+    note = {"mlflow.note.content": _NOTES[experiment]} if experiment in _NOTES else {}
+    return client, client.create_experiment(experiment, artifact_location=artifacts, tags=note)
+
+
+def _make_database(path: Path) -> None:
+    """Make MLflow's tables under another name: it cannot use, nor mend, a database in which some are missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once take turns; it ends with the process
+        if path.exists():
+            return
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        with files.published_file(path) as temporary:
+            temporary.unlink(missing_ok=True)  # what a killed run made of it
+            SqlAlchemyStore(f"sqlite:///{temporary}", (path.parent / "artifacts").as_uri()).engine.dispose()
 
 
 def _check_writable() -> None:
@@ -185,7 +211,7 @@ def _git_tags() -> dict[str, str]:
         dirty = bool(_git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.CalledProcessError):
         return {}
-    return {"git.commit": commit, "git.dirty": str(dirty).lower()}
+    return {"git.commit": commit, "git.dirty": str(dirty).lower(), "mlflow.source.git.commit": commit}
 
 
 def _git(*arguments: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import subprocess
+import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.tracking import MlflowClient
 
 from stages.errors import UserError
 from stages.tracking import lineage, runs
@@ -84,7 +88,8 @@ def test_logging_the_same_inputs_twice_leaves_one_run_with_as_many_points(root: 
 def test_the_params_are_there_once(root: Path) -> None:
     log()
     log()
-    assert dict(ask(root, "SELECT key, value FROM params")) == {key: str(value) for key, value in PARAMS.items()}
+    wanted = {"seed": "7", "quants": "F16, Q8_0", "learning_rate": "0.001"}
+    assert dict(ask(root, "SELECT key, value FROM params")) == wanted
 
 
 @pytest.mark.parametrize(
@@ -221,3 +226,77 @@ def test_a_broken_database_is_reported_in_one_line(root: Path, content: bytes) -
     (root / "mlruns" / "mlflow.db").write_bytes(content)
     said = refused(lambda: Tracker("lamp-training", "model_base", CHAIN))
     assert "MLflow cannot write there" in said
+
+
+DIES_AT_A_STATEMENT = """
+import os, signal, sys
+from sqlalchemy import event, engine
+from stages.tracking import runs
+
+left = int(sys.argv[1])
+
+@event.listens_for(engine.Engine, "before_cursor_execute")
+def die(*arguments):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+runs._client("unused")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("statement", [50, 400])
+def test_a_process_that_is_killed_while_it_makes_the_tables_leaves_no_database_that_the_next_cannot_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: int
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    command = [sys.executable, "-c", DIES_AT_A_STATEMENT, str(statement)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    client, experiment = runs._client("unused")
+    assert client.get_experiment(experiment).name == "unused"
+
+
+def test_a_curve_of_which_a_killed_run_logged_a_part_is_whole_when_it_is_logged_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = [{"step": float(step), "loss": 1 / step} for step in range(1, 8)]
+    monkeypatch.setattr(runs, "_METRIC_BATCH", 3)
+    with monkeypatch.context() as broken:
+        broken.setattr(MlflowClient, "log_batch", only_once(MlflowClient.log_batch))
+        with pytest.raises(KeyboardInterrupt):
+            log(history=history)
+    log(history=history)
+    assert loss_points(root) == [(int(row["step"]), row["loss"]) for row in history]
+
+
+def only_once(log_batch: Callable[..., None]) -> Callable[..., None]:
+    """`log_batch`, whose caller is killed at its second call."""
+    calls: list[None] = []
+
+    def first(*arguments: Any, **named: Any) -> None:
+        calls.append(None)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        log_batch(*arguments, **named)
+
+    return first
+
+
+def loss_points(root: Path) -> list[tuple[int, float]]:
+    with closing(sqlite3.connect(root / "mlruns" / "mlflow.db")) as database:
+        return database.execute("SELECT step, value FROM metrics WHERE key = 'loss' ORDER BY step").fetchall()
+
+
+def test_a_run_lasts_from_the_start_of_the_work_and_no_longer_when_it_is_logged_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter(range(1, 100))
+    monkeypatch.setattr(runs.time, "time_ns", lambda: next(seconds) * 10**9)
+    log()
+    (started, ended) = ask(root, "SELECT start_time, end_time FROM runs")[0]
+    assert started == 1000
+    log()
+    assert ask(root, "SELECT start_time, end_time FROM runs") == [(started, ended)]
