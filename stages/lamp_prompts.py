@@ -60,6 +60,8 @@ def main(seed_folder: Path, out: Path, params_path: Path) -> None:
 def quotas(knobs: Params, words: Taxonomy, params_path: Path) -> dict[tuple[tuple[str, str, str], str], int]:
     """Requests per unit and the parameter that says so, scaled to `total`. Raises UserError for what is not there."""
     prefix = f"{params_path.name}, lamp_prompts"
+    if knobs.total < 0:
+        raise UserError(f"{prefix}.total: {knobs.total} is negative; take 0 or more")
     wanted = {(("v1", category, ""), f"{prefix}.v1.{category}"): quota for category, quota in knobs.v1.items()}
     for category, parts in knobs.v2.items():
         for part, quota in parts.items():
