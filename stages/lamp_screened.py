@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import click
 
 from .command import stage
+from .errors import UserError
 
 # One token at least for each of these, whatever tokenizer a model has: so this never counts too few.
 _PIECE = re.compile(r"\d|[A-Za-z]{1,3}|[^A-Za-z\d\s]{1,2}")
@@ -56,6 +57,10 @@ def main(seed_folder: Path, responses: Path, out: Path, rejected: Path, metrics:
     from . import files, params, workers
 
     knobs = params.load(Params, "lamp_screened", params_path)
+    if not 0 < knobs.near_duplicate <= 1:
+        raise UserError(
+            f"{params_path}, lamp_screened.near_duplicate: {knobs.near_duplicate} is not above 0 and up to 1"
+        )
     screen = Screen(knobs.near_duplicate)
     rows = files.read_rows(responses, ("id", "prompt", "category", "response"))
     for row, finding in workers.in_order(
@@ -79,8 +84,8 @@ def _finding(row: dict[str, Any], max_tokens: int, on_brief: bool, seed_folder: 
     from .lamp import validation
     from .lamp.program import compact
 
-    if not all(isinstance(row[key], str) for key in ("id", "prompt", "category", "response")):
-        return Finding([("not-text", "id, prompt, category and response must be strings")], "", set())
+    if not all(isinstance(row.get(key, ""), str) for key in ("id", "prompt", "category", "response", "running")):
+        return Finding([("not-text", "id, prompt, category, response and running must be strings")], "", set())
     try:
         program = validation.parse(row["response"])
     except validation.InvalidProgram as invalid:

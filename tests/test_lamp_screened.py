@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from stages import lamp_screened, params
+from stages import lamp_screened, params, workers
 
 ROOT = Path(__file__).parent.parent
 SEED = ROOT / "data" / "seed"
@@ -14,12 +14,6 @@ SEED = ROOT / "data" / "seed"
 
 def program(color="#FF0000", **more):
     command = {"type": "pattern", "name": "solid", "params": {"color": color, **more}}
-    return {"program": {"name": "n", "steps": [{"id": "s1", "command": command, "duration": None}]}}
-
-
-def wave(speed):
-    params = {"color": "#0000FF", "color2": "#00FFFF", "speed": speed}
-    command = {"type": "pattern", "name": "wave", "params": params}
     return {"program": {"name": "n", "steps": [{"id": "s1", "command": command, "duration": None}]}}
 
 
@@ -76,15 +70,17 @@ def test_rows_are_conserved_and_every_reason_is_recorded_and_counted(tmp_path):
         row("no-json", "a third", "```json```"),
         row("foreign", "a fourth", {"program": {"name": "n", "steps": [{"command": "blink"}]}}),
         row("twin", "can you show me a star"),
-        row("again", "  Something   RED "),
+        row("again", "  Something   RED!"),
+        row("nearly", "I would really like the whole living room in something red for tonight my dear lamp"),
+        row("alike", "I would really like the whole living room in something red for tonight my dear old lamp"),
         row("long", "something long", long),
         row("off", "solid blue", meaning={"intent": "pattern", "pattern": "solid", "colors": ["#0000FF"]}),
         row("on", "solid red", meaning={"intent": "pattern", "pattern": "solid", "colors": ["#FF0000"]}),
     ]
     kept, rejected = screened(tmp_path, *rows)
-    assert kept == ["good", "on"]
+    assert kept == ["good", "nearly", "on"]
     assert {identity: len(reasons) for identity, reasons in rejected.items()} == dict.fromkeys(
-        ["invalid", "no-json", "foreign", "twin", "again", "long", "off"], 1
+        ["invalid", "no-json", "foreign", "twin", "again", "alike", "long", "off"], 1
     )
     said = {
         "invalid": "$.program.steps[0].command.params.color: bad-color: 'red'",
@@ -97,10 +93,10 @@ def test_rows_are_conserved_and_every_reason_is_recorded_and_counted(tmp_path):
     }
     assert all(part in rejected[identity][0] for identity, part in said.items())
     assert metrics(tmp_path)["reasons"] == {
-        "bad-color": 1, "benchmark-request": 1, "duplicate-request": 1, "foreign-dialect": 1, "not-json": 1,
-        "off-brief": 1, "too-long": 1,
+        "bad-color": 1, "benchmark-request": 1, "duplicate-request": 1, "foreign-dialect": 1,
+        "near-duplicate-request": 1, "not-json": 1, "off-brief": 1, "too-long": 1,
     }  # fmt: skip
-    assert metrics(tmp_path)["kept_by_category"] == {"toy": 2}
+    assert metrics(tmp_path)["kept_by_category"] == {"toy": 3}
 
 
 def test_a_rejected_row_is_written_as_it_came(tmp_path):
@@ -111,12 +107,12 @@ def test_a_rejected_row_is_written_as_it_came(tmp_path):
 
 
 @pytest.mark.parametrize("odd", [5, None, True, ["red"], program()])
-@pytest.mark.parametrize("key", ["prompt", "category", "response"])
+@pytest.mark.parametrize("key", ["prompt", "category", "response", "running"])
 def test_a_request_or_an_answer_that_is_no_text_is_rejected_as_it_came(tmp_path, key, odd):
     bad = {**row("odd", "blue"), key: odd}
     kept, rejected = screened(tmp_path, row("good", "red"), bad)
     assert kept == ["good"]
-    assert rejected == {"odd": ["id, prompt, category and response must be strings"]}
+    assert rejected == {"odd": ["id, prompt, category, response and running must be strings"]}
     assert metrics(tmp_path)["reasons"] == {"not-text": 1}
     [written] = read(tmp_path, "rejected.jsonl")
     assert written.pop("reasons") and written == bad
@@ -139,54 +135,101 @@ def test_the_first_of_two_equal_requests_is_kept_but_a_rejected_one_is_not_in_it
     assert kept == ["first"] and rejected["second"] == ["an earlier row asks the same"]
 
 
+# Length --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [("", 0), ("red", 1), ("orange", 2), ("#FF8C00", 6), ("12", 2), ('{"x":', 3), ("  red  ", 1), ("#:,", 2), ("ü", 1)],
+)
+def test_tokens_are_digits_three_letters_or_two_signs(text, tokens):
+    assert lamp_screened.token_bound(text) == tokens
+
+
 def test_an_answer_of_exactly_the_allowed_length_is_kept(tmp_path):
     length = lamp_screened.token_bound(json.dumps(program(), separators=(",", ":")))
     assert screened(tmp_path, row("a", "red", program()), max_tokens=length)[0] == ["a"]
-    assert screened(tmp_path, row("a", "red", program()), max_tokens=length - 1)[0] == []
-
-
-def test_single_digits_and_letters_by_threes_are_what_a_token_holds_at_least():
-    assert lamp_screened.token_bound('"speed":3000') == 1 + 2 + 1 + 4
-
-
-def test_a_request_that_is_nearly_an_earlier_one_is_rejected_and_names_it(tmp_path):
-    first = row("first", "could you please make the whole lamp glow in a very soft and very calm blue for tonight")
-    second = row("second", "could you please make the whole lamp glow in a very soft and very calm blue for tonight ok")
-    kept, rejected = screened(tmp_path, first, second)
-    assert kept == ["first"] and rejected["second"] == [f"an earlier row asks nearly the same: {first['prompt']!r}"]
-    assert screened(tmp_path, first, second, near_duplicate=0.99)[0] == ["first", "second"]
-
-
-def test_a_follow_up_may_be_said_over_several_running_programs_but_not_twice_over_one(tmp_path):
-    slow, slower = (json.dumps(wave(speed), separators=(",", ":")) for speed in (2000, 4000))
-    fast = json.dumps(wave(1000), separators=(",", ":"))
-    meaning = {"intent": "mood", "mood": "calm", "change": "slower"}
-    rows = [
-        row("one", "slower", slower, meaning=meaning, running=slow),
-        row("other", "slower", slow, meaning=meaning, running=fast),
-        row("again", "Slower!", slower, meaning=meaning, running=slow),
-        row("not", "slower please", slow, meaning=meaning, running=slow),
-    ]
-    kept, rejected = screened(tmp_path, *rows)
-    assert kept == ["one", "other"]
-    assert rejected["again"] == ["an earlier row asks the same of the same program"]
-    assert rejected["not"] == ["a turn takes 2000 ms, it took 2000"]
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_any_number_of_workers_gives_the_same_bytes(tmp_path, monkeypatch, count):
-    rows = [row(f"r{n}", f"wish number {n} of the {n % 7} kind", program(f"#{n:06X}")) for n in range(450)]
-    monkeypatch.setenv("LAMPFORGE_WORKERS", "1")
-    run(tmp_path, *rows)
-    alone = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    monkeypatch.setenv("LAMPFORGE_WORKERS", str(count))
-    run(tmp_path, *rows)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == alone
+    kept, rejected = screened(tmp_path, row("a", "red", program()), max_tokens=length - 1)
+    assert (kept, rejected) == ([], {"a": [f"about {length} tokens, at most {length - 1} are allowed"]})
 
 
 def test_the_length_counts_without_spaces(tmp_path):
     length = lamp_screened.token_bound(json.dumps(program(), separators=(",", ":")))
     assert screened(tmp_path, row("a", "red", json.dumps(program(), indent=8)), max_tokens=length)[0] == ["a"]
+
+
+# Repetitions ---------------------------------------------------------------------------------------------------
+
+LONG = "could we have a soft and slow {} glow in the living room"
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(0.7, ["a"]), (0.9, ["a", "b"])])
+def test_how_alike_two_requests_may_be_is_a_parameter(tmp_path, limit, kept):
+    rows = row("a", LONG.format("blue")), row("b", LONG.format("green"))
+    assert screened(tmp_path, *rows, near_duplicate=limit)[0] == kept
+
+
+def test_a_near_duplicate_is_one_of_what_was_kept_not_of_what_was_rejected(tmp_path):
+    rejected = row("a", LONG.format("blue"), program("blue"))
+    assert screened(tmp_path, rejected, row("b", LONG.format("blue")))[0] == ["b"]
+
+
+def test_categories_do_not_keep_equal_requests_apart(tmp_path):
+    other = {**row("b", "something red"), "category": "other"}
+    assert screened(tmp_path, row("a", "something red"), other)[0] == ["a"]
+
+
+# Follow-ups ----------------------------------------------------------------------------------------------------
+
+SLOWER = {"intent": "mood", "mood": "calm", "change": "slower"}
+
+
+def wave(speed, color="#4A90D9"):
+    command = {"type": "pattern", "name": "wave", "params": {"color": color, "color2": "#008B8B", "speed": speed}}
+    return {"program": {"name": "n", "steps": [{"id": "s1", "command": command, "duration": None}]}}
+
+
+def follow_up(identity, prompt, running, response):
+    return row(identity, prompt, response, running=json.dumps(running), meaning=SLOWER)
+
+
+def test_the_same_follow_up_over_other_programs_and_by_itself_is_not_the_same_request(tmp_path):
+    rows = (
+        row("alone", "slower", wave(5000), meaning=SLOWER),
+        follow_up("one", "slower", wave(1000), wave(2000)),
+        follow_up("two", "slower", wave(1500), wave(3000)),
+        follow_up("again", "Slower!", wave(1000), wave(2000)),
+    )
+    kept, rejected = screened(tmp_path, *rows)
+    assert kept == ["alone", "one", "two"]
+    assert rejected == {"again": ["an earlier row asks the same of the same program"]}
+
+
+def test_a_follow_up_is_checked_against_the_program_that_is_running(tmp_path):
+    kept, rejected = screened(
+        tmp_path,
+        follow_up("slower", "slower", wave(1000), wave(2000)),
+        follow_up("faster", "slow down", wave(1000), wave(500)),
+        follow_up("other", "not so fast", wave(1000), wave(2000, "#FF0000")),
+    )
+    assert kept == ["slower"]
+    assert rejected == {"faster": ["a turn takes 500 ms, it took 1000"], "other": ["the colours changed"]}
+
+
+def test_what_is_said_of_a_running_program_may_sound_like_a_benchmark_request(tmp_path):
+    said = follow_up("over", "show a star", wave(1000), wave(2000))
+    assert screened(tmp_path, said, row("alone", "show a star"))[0] == ["over"]
+
+
+# Meaning -------------------------------------------------------------------------------------------------------
+
+
+def test_a_meaning_that_cannot_be_checked_is_a_reason_and_no_crash(tmp_path):
+    odd = ({"intent": "juggle"}, {}, {"intent": "mood", "mood": "drilled"}, {"intent": "picture"}, "calm", None, [])
+    rows = [row(f"r{n}", f"wish number {n}", meaning=meaning) for n, meaning in enumerate(odd)]
+    kept, rejected = screened(tmp_path, *rows)
+    assert kept == [] and metrics(tmp_path)["reasons"] == {"bad-meaning": len(odd)}
+    assert all(reasons[0].startswith("meaning ") and "cannot be checked" in reasons[0] for reasons in rejected.values())
 
 
 def test_what_is_off_brief_is_kept_when_nobody_minds(tmp_path):
@@ -202,6 +245,33 @@ def test_an_answer_whose_meaning_is_not_known_is_not_held_to_it(tmp_path):
 def test_remarks_are_counted_but_keep_no_row_out(tmp_path):
     kept, _ = screened(tmp_path, row("a", "red", program(speed=5, depth=2)), row("b", "b", program(speed=1)))
     assert kept == ["a", "b"] and metrics(tmp_path)["remarks"] == {"ignored-param": 2}
+
+
+def test_different_programs_are_counted(tmp_path):
+    screened(tmp_path, row("a", "red"), row("b", "crimson"), row("c", "blue", program("#0000FF")))
+    assert metrics(tmp_path)["different_programs"] == 2
+
+
+@pytest.mark.parametrize("count", ["2", "3"])
+def test_any_number_of_workers_writes_the_same_bytes(tmp_path, monkeypatch, count):
+    monkeypatch.setattr(workers, "WORTH_IT", 10)
+    rows = [row(f"r{n}", f"wish {n % 37} of {n % 11}", program("red" if n % 5 == 0 else "#FF0000")) for n in range(250)]
+    written = []
+    for number in ("1", count):
+        monkeypatch.setenv("LAMPFORGE_WORKERS", number)
+        screened(tmp_path, *rows)
+        written.append({path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()})
+    assert written[0] == written[1] and len(read(tmp_path, "kept.jsonl")) > 100
+
+
+# Mistakes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [0, -0.5, 1.01])
+def test_a_likeness_that_is_none_is_refused(tmp_path, limit):
+    result = run(tmp_path, row("a", "red"), near_duplicate=limit)
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1
+    assert f"lamp_screened.near_duplicate: {float(limit)} is not above 0 and up to 1" in result.stderr
 
 
 def test_a_broken_row_is_named_by_file_and_line_and_leaves_earlier_outputs_untouched(tmp_path):
