@@ -40,19 +40,9 @@ def main(screened: Path, out: Path, params_path: Path) -> None:
     from . import files, params
 
     knobs = params.load(Params, "lamp_trainset", params_path)
-    kept = files.read_rows(screened, ("id", "prompt", "category", "response"))
-    rows = [row for row in kept if row.get("version", knobs.versions[0]) in knobs.versions]
-    if not rows:
-        raise UserError(
-            f"{screened}: no rows of {', '.join(knobs.versions)} were kept; see lamp_trainset.versions, and"
-            " rejected.jsonl beside it for the reasons"
-        )
+    check(knobs, params_path)
+    rows = wanted_rows(screened, knobs.versions)
     asking = RequestFormat(knobs.system_prompt, knobs.request_template, knobs.follow_up_template)
-    if not 0 < knobs.validation_share < 1:
-        raise UserError(
-            f"{params_path}, lamp_trainset.validation_share: {knobs.validation_share} is not between 0 and 1"
-        )
-    check_templates(knobs, params_path)
     validation = validation_ids(rows, knobs.validation_share, knobs.seed)
     sides = (
         [row for row in rows if row["id"] not in validation],
@@ -65,8 +55,28 @@ def main(screened: Path, out: Path, params_path: Path) -> None:
     click.echo(f"{out}: {len(sides[0])} rows to train on, {len(sides[1])} to validate with")
 
 
-def check_templates(knobs: Params, params_path: Path) -> None:
-    """Raises UserError for a template that has no place for what it wraps."""
+def wanted_rows(screened: Path, versions: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The screened rows of these versions, and those without one. Raises UserError when there are none."""
+    from . import files
+
+    if not knobs.versions:
+        raise UserError(f"{params_path}, lamp_trainset.versions: none; take [v1], [v2] or [v1, v2]")
+    kept = files.read_rows(screened, ("id", "prompt", "category", "response"))
+    rows = [row for row in kept if "version" not in row or row["version"] in versions]
+    if not rows:
+        raise UserError(
+            f"{screened}: no rows of {', '.join(versions)} were kept; see lamp_trainset.versions, and rejected.jsonl"
+            " beside it for the reasons"
+        )
+    return rows
+
+
+def check(knobs: Params, params_path: Path) -> None:
+    """Raises UserError for a share that is none, and for a template that has no place for what it wraps."""
+    if not 0 < knobs.validation_share < 1:
+        raise UserError(
+            f"{params_path}, lamp_trainset.validation_share: {knobs.validation_share} is not between 0 and 1"
+        )
     for name, places in (("request_template", ("{prompt}",)), ("follow_up_template", ("{prompt}", "{running}"))):
         template = getattr(knobs, name)
         for place in places:
