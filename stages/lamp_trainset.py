@@ -59,8 +59,6 @@ def wanted_rows(screened: Path, versions: tuple[str, ...]) -> list[dict[str, Any
     """The screened rows of these versions, and those without one. Raises UserError when there are none."""
     from . import files
 
-    if not knobs.versions:
-        raise UserError(f"{params_path}, lamp_trainset.versions: none; take [v1], [v2] or [v1, v2]")
     kept = files.read_rows(screened, ("id", "prompt", "category", "response"))
     rows = [row for row in kept if "version" not in row or row["version"] in versions]
     if not rows:
@@ -72,7 +70,9 @@ def wanted_rows(screened: Path, versions: tuple[str, ...]) -> list[dict[str, Any
 
 
 def check(knobs: Params, params_path: Path) -> None:
-    """Raises UserError for a share that is none, and for a template that has no place for what it wraps."""
+    """Raises UserError for no version, a share that is none, a template that has no place for what it wraps."""
+    if not knobs.versions:
+        raise UserError(f"{params_path}, lamp_trainset.versions: none; take [v1], [v2] or [v1, v2]")
     if not 0 < knobs.validation_share < 1:
         raise UserError(
             f"{params_path}, lamp_trainset.validation_share: {knobs.validation_share} is not between 0 and 1"

@@ -84,6 +84,26 @@ def test_only_the_wanted_versions_are_trained_on_and_rows_without_one_always_are
     assert result.exit_code == 2 and "no rows of v3 were kept; see lamp_trainset.versions" in result.stderr
 
 
+def test_no_version_at_all_is_refused(tmp_path):
+    result = run(tmp_path, rows("a", 1), SECTION.replace("[v1]", "[]"))
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1
+    assert "lamp_trainset.versions: none; take [v1], [v2] or [v1, v2]" in result.stderr
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5])
+def test_a_share_that_leaves_a_side_empty_is_refused(tmp_path, share):
+    result = run(tmp_path, rows("a", 9), SECTION.replace("validation_share: 0.1", f"validation_share: {share}"))
+    assert result.exit_code == 2 and f"lamp_trainset.validation_share: {float(share)} is not between" in result.stderr
+    assert not (tmp_path / "sets").exists()
+
+
+def test_follow_ups_over_running_programs_are_split_by_their_own_ids(tmp_path):
+    given = [{**row, "id": f"{row['id']}-running1", "running": "{}"} for row in rows("a", 100)]
+    run(tmp_path, rows("a", 100) + given)
+    chosen = [row["id"] for row in read(tmp_path, "val.jsonl")]
+    assert len(chosen) == 20 and 0 < sum(identity.endswith("running1") for identity in chosen) < 20
+
+
 @pytest.mark.parametrize("lost", ["{prompt}", "{running}"])
 def test_a_follow_up_template_without_its_parts_is_refused(tmp_path, lost):
     broken = SECTION.replace("For: {prompt} Now: {running}", "For: {prompt} Now: {running}".replace(lost, "it"))
