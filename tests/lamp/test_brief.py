@@ -216,3 +216,28 @@ def test_steps_that_nobody_asked_for_are_found(words, right):
     extra = played(*["off for 1000"] * 4)["program"]["steps"]
     program["program"]["steps"] += [{**step, "id": f"x{number}"} for number, step in enumerate(extra)]
     assert off_brief(THREE_PARTS, program, words) == ["4 more steps follow"]
+
+
+# Whatever is answered ----------------------------------------------------------------------------------------
+
+
+ODD = [
+    still({"type": "render", "elements": []}),
+    still({"type": "pattern", "name": "sparkle", "params": {}}),
+    still({"type": "pattern", "name": "wave", "params": {"color": "#f00", "color2": "#12345678"}}),
+    still(drawn({"type": "text", "content": "", "x": 99, "y": -99, "color": "#fff"})),
+    played("off for 1", "off for 1", loop=0),
+    played("rainbow 500 for 1", "off"),
+]
+
+
+def test_no_check_breaks_whatever_valid_program_it_gets(words, requests, answers):
+    odd = [program for program in ODD if not validate(program)]
+    assert len(odd) >= 4
+    for number, request in enumerate(requests[::3]):
+        other = answers[(7 * number + 1) % len(answers)]
+        for program in (other, odd[number % len(odd)]):
+            reasons = off_brief(request["meaning"], program, words)
+            assert all(isinstance(reason, str) and reason for reason in reasons)
+            if "change" in request["meaning"]:
+                off_brief(request["meaning"], program, words, other)
