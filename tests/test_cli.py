@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 HEAVY = ("numpy", "pydantic", "PIL", "rich", "torch", "transformers", "mlflow", "dvc")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["preview", "--help"], ["preveiw"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["preveiw"], *([name, "--help"] for name in COMMANDS)], ids=" ".join)
 def test_help_and_mistakes_import_nothing_heavy(arguments):
     script = (
         "import sys; from stages.cli import main\n"
