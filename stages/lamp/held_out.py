@@ -39,6 +39,21 @@ _JOINED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(\d+):00\b"), r"\1"),
     (re.compile(r"\bhalf an hour\b"), "30 minutes"),
     (re.compile(r"\banalogue\b"), "analog"),
+    # What people begin and end with, where it begins and ends the request.
+    (
+        re.compile(
+            r"^\W*(?:oh|right|listen|quick one|you know what|if it's not too much trouble|when you get a second"
+            r"|so i was thinking)\b"
+        ),
+        " ",
+    ),
+    (
+        re.compile(
+            r"\b(?:or something|for a bit|for a while|cheers|ta|if that's possible|you know what i mean"
+            r"|when you're ready|that'd be great)\W*$"
+        ),
+        " ",
+    ),
     (re.compile(r"\bright now\b|\bput up\b|\bup there\b|\bfor (?:me|us|him|her|my daughter|the kids)\b"), " "),
 )
 _WORD = re.compile(r"[^\W_]+(?:'[a-z]+)?")

@@ -106,10 +106,11 @@ def _different(
         rng = random.Random(f"{seed}:{unit.key}:{turn.number}:{attempt}")
         now = replace(turn, attempt=attempt)
         line = _line(unit, lines, now, seed, rng)
-        prompt, meaning = _said(taxonomy, unit, line, now, rng)
+        prompt, meaning, plain = _said(taxonomy, unit, line, now, rng)
         if turn.length is not None and length_class(prompt) != turn.length:
             continue
-        if benchmark_twin(prompt, benchmark_path) or not seen.add(prompt):
+        # Held out in every wording, whatever is said around it.
+        if benchmark_twin(plain, benchmark_path) or benchmark_twin(prompt, benchmark_path) or not seen.add(prompt):
             continue
         return {
             "id": f"{unit.key.replace('/', '-')}-{turn.number:05}",
@@ -173,8 +174,8 @@ def _line(unit: Unit, lines: list[_Line], turn: _Turn, seed: int, rng: random.Ra
     return rng.choices(fitting, [line.group.weight for line in fitting])[0]
 
 
-def _said(taxonomy: Taxonomy, unit: Unit, line: _Line, turn: _Turn, rng: random.Random) -> tuple[str, Meaning]:
-    """A phrase with its slots filled, as people say it, and what it means."""
+def _said(taxonomy: Taxonomy, unit: Unit, line: _Line, turn: _Turn, rng: random.Random) -> tuple[str, Meaning, str]:
+    """A phrase with its slots filled, as people say it; what it means; and what it is with nothing said around it."""
     meaning = copy.deepcopy(line.group.meaning)
     card = turn.number + 31 * turn.attempt
     corrects = turn.length not in (None, 0) and rng.random() < _CORRECTED_SHARE
@@ -193,8 +194,8 @@ def _said(taxonomy: Taxonomy, unit: Unit, line: _Line, turn: _Turn, rng: random.
 
     text = _with_articles(_SLOT.sub(filled, line.say), fillings)
     if turn.length is None:
-        return (_spoken(text, rng) if rng.random() < _SPOKEN_SHARE else text), meaning
-    return _fitted(text, turn, rng), meaning
+        return (_spoken(text, rng) if rng.random() < _SPOKEN_SHARE else text), meaning, text
+    return _fitted(text, turn, rng), meaning, text
 
 
 def _with_articles(text: str, fillings: list[Filling]) -> str:
