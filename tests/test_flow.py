@@ -65,7 +65,8 @@ def test_no_checkpoint_and_no_temporary_file_stays_behind(repository: Repository
 
 def test_dvc_shows_the_metrics_and_draws_the_plots(repository: Repository, tmp_path: Path) -> None:
     shown = json.loads(repository.run("dvc", "metrics", "show", "--json"))[""]["data"]
-    assert {Path(name).stem for name in shown} == {"lamp_screened", "model_base", "model_adapter", "score_bench"}
+    scored = {"score_dataset", "score_bench", "score_quality"}
+    assert {Path(name).stem for name in shown} == {"lamp_screened", "model_base", "model_adapter", *scored}
     bench = shown["metrics/score_bench.json"]["data"]
     assert bench.keys() == {"F16", "Q4_K_M"}
     assert bench["F16"]["n"] == 21
@@ -81,7 +82,7 @@ def test_mlflow_has_one_run_for_each_training_and_one_for_the_benchmark_even_whe
     repository: Repository,
 ) -> None:
     wanted = {("lamp-training", "model_base"): 1, ("lamp-training", "model_adapter"): 1}
-    wanted[("lamp-benchmark", "score_bench")] = 1
+    wanted |= {("lamp-benchmark", stage): 1 for stage in ("score_bench", "score_quality")}
     assert repository.runs() == wanted
     repository.run("dvc", "repro", "--force", "--single-item", "score_bench")
     assert repository.runs() == wanted
@@ -132,7 +133,7 @@ def test_the_table_of_experiments_leaves_out_no_knob() -> None:
 
 @pytest.mark.slow
 def test_forcing_every_stage_gives_the_same_models_and_no_second_run(repository: Repository) -> None:
-    measured = {"score_bench"}  # times differ
+    measured = {"score_bench", "score_quality"}  # times differ
     before = {name: outs for name, outs in repository.lock().items() if name not in measured}
     runs = repository.runs()
     repository.run("dvc", "repro", "--force")
