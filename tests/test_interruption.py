@@ -180,7 +180,11 @@ def wait_for(found: Callable[[], Found | None], process: subprocess.Popen[bytes]
 
 def what_is_there(repository: Repository, stage: str) -> dict[str, str]:
     """The hash of each output of the stage that has its name."""
-    present = [out for out in outputs(STAGES[stage]) if out != TIMES and (repository.root / out).exists()]
+    present = [
+        out
+        for out in outputs(STAGES[stage])
+        if out not in {f"metrics/{name}.json" for name in MEASURED} and (repository.root / out).exists()
+    ]
     return {out: dvc_hash(repository.root / out) for out in present}
 
 
