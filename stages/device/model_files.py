@@ -12,7 +12,5 @@ def model_file(models: Path, quant: str) -> Path:
     found = sorted(models.glob(f"*-{quant}.gguf"))
     if not found:
         there = ", ".join(sorted(path.name for path in models.glob("*.gguf"))) or "no GGUF file"
-        raise UserError(
-            f"{models}: no *-{quant}.gguf (there is {there}); add {quant} to model_gguf.quants"
-        )
+        raise UserError(f"{models}: no *-{quant}.gguf (there is {there}); add {quant} to model_gguf.quants")
     return found[0]
