@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from .color import near, rgb
+from .color import Rgb, hue, near, rgb
 from .film import watch
-from .program import PATTERN_DEFAULTS, Command, Program
+from .program import PATTERN_DEFAULTS, Body, Command, Program
 from .request import Meaning
 
 _CLEARLY = 0.05  # of full light, or of a channel's mean
 _SPEEDS = {"slower": 1, "calmer": 1, "faster": -1, "livelier": -1}
 _LIGHTS = {"brighter": 1, "livelier": 1, "dimmer": -1, "calmer": -1}
+_COLOR_KEYS = ("color", "color2", "bgColor")
+_HUE_SEEN = 48  # the distance of a colour's strongest channel from its weakest, of 255
+_HUE_TURN = 40  # degrees; what is rounded to few shades turns a little
 _PATTERNS = {"add_sparkle": "sparkle", "breathe": "breathing", "still": "solid"}
 
 Reasons = Iterator[str]
@@ -29,26 +32,42 @@ def off_change(meaning: Meaning, running: Program, program: Program) -> Reasons:
         return
     if (before.get("loop") or {}) != (after.get("loop") or {}):
         yield "the loop is another one"
+    yield from _lasting(_SPEEDS.get(change, 0), before, after)
     pairs = [(old["command"], new["command"]) for old, new in zip(before["steps"], after["steps"], strict=True)]
     if change in _PATTERNS:
         yield from _turned_into(_PATTERNS[change], pairs)
         return
-    if any(_kind(old) != _kind(new) for old, new in pairs):
+    if any(_bare(old) != _bare(new) for old, new in pairs):
         yield "shows something else than before"
         return
-    if change in _SPEEDS:
-        yield from _paced(_SPEEDS[change], pairs)
-    elif [step["duration"] for step in before["steps"]] != [step["duration"] for step in after["steps"]]:
-        yield "the durations changed"
+    yield from _paced(_SPEEDS.get(change, 0), pairs)
     if change in _LIGHTS:
         yield from _lit(_LIGHTS[change], running, program)
+        yield from _same_hues(running, program)
     elif change in ("warmer", "cooler"):
         yield from _tinted(change, running, program)
     elif change == "recolor":
-        if not any(near(color, rgb(meaning["colors"][0])) for color in _colors(program)):
-            yield f"nothing is {meaning['colors'][0]}"
-    elif change in _SPEEDS and _colors(running) != _colors(program):
+        yield from _recolored(rgb(meaning["colors"][0]), running, program)
+    elif _colors(running) != _colors(program):
         yield "the colours changed"
+
+
+def _lasting(direction: int, before: Body, after: Body) -> Reasons:
+    """Steps last longer (direction 1), less long (-1) or as long as before (0)."""
+    for old, new in zip(before["steps"], after["steps"], strict=True):
+        was, now = old["duration"], new["duration"]
+        if was != now and (was is None or now is None or (now - was) * direction <= 0):
+            yield "the durations changed"
+            return
+
+
+def _bare(command: Command) -> Any:
+    """What a command shows, but for colours and speed."""
+    if command["type"] == "pattern":
+        kept = {key: value for key, value in _params(command).items() if key not in (*_COLOR_KEYS, "speed")}
+        return command["name"], kept
+    elements: Any = command["elements"] if command["type"] == "render" else []
+    return command["type"], [{k: v for k, v in element.items() if k not in _COLOR_KEYS} for element in elements]
 
 
 def _kind(command: Command) -> str:
@@ -72,7 +91,7 @@ def _turned_into(name: str, pairs: list[tuple[Command, Command]]) -> Reasons:
 def _paced(direction: int, pairs: list[tuple[Command, Command]]) -> Reasons:
     speeds = [(_params(old)["speed"], _params(new)["speed"]) for old, new in pairs if "speed" in _params(old)]
     for before, after in speeds:
-        if (after - before) * direction <= 0:
+        if (after - before) * direction <= 0 if direction else after != before:
             yield f"a turn takes {after} ms, it took {before}"
 
 
@@ -82,6 +101,25 @@ def _lit(direction: int, running: Program, program: Program) -> Reasons:
     full = direction > 0 and all(max(color) >= 250 for color in _colors(running))
     if (after - before) * direction < (0 if full else _CLEARLY / 2):
         yield f"has {after:.2f} of full light, it had {before:.2f}"
+
+
+def _same_hues(running: Program, program: Program) -> Reasons:
+    """More or less light, but the same colours: of what has a hue and is not black."""
+    for old, new in zip(_colors(running), _colors(program), strict=True):
+        if min(max(old) - min(old), max(new) - min(new)) >= _HUE_SEEN:
+            turn = abs(hue(old) - hue(new))
+            if min(turn, 360 - turn) > _HUE_TURN:
+                yield "the colours changed"
+                return
+
+
+def _recolored(wanted: Rgb, running: Program, program: Program) -> Reasons:
+    """Some colours are the one that was wanted, the others what they were."""
+    pairs = list(zip(_colors(running), _colors(program), strict=True))
+    if not any(near(new, wanted) for _, new in pairs):
+        yield "nothing is #{:02X}{:02X}{:02X}".format(*wanted)
+    elif any(new != old and not near(new, wanted) for old, new in pairs):
+        yield "other colours changed, too"
 
 
 def _tinted(change: str, running: Program, program: Program) -> Reasons:
@@ -108,5 +146,5 @@ def _colors(program: Program) -> list[tuple[int, int, int]]:
         holders: list[Any] = [_params(command)] if command["type"] == "pattern" else []
         if command["type"] == "render":
             holders = list(command["elements"])
-        named += [rgb(holder[key]) for holder in holders for key in ("color", "color2", "bgColor") if key in holder]
+        named += [rgb(holder[key]) for holder in holders for key in _COLOR_KEYS if key in holder]
     return named
