@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 import os
 import random
 import subprocess
@@ -9,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import llama_cpp.llama_cpp as llama
 import numpy as np
@@ -40,6 +43,43 @@ def taught(taught_model: Any) -> Iterator[Generator]:
 
 def written(answer: Answer) -> tuple[str, int, bool]:
     return answer.text, answer.n_tokens, answer.finished
+
+
+def written_under_llama_cpp_alone(
+    generator: Generator, grammar: str, prompt: list[int], max_tokens: int, temperature: float, seed: int
+) -> tuple[str, int, bool]:
+    """The loop that our grammar spares: llama.cpp samples, and its own grammar looks at every token."""
+    generator._evaluate(prompt)
+    sampler = generate._sampler(temperature, seed)
+    rules = llama.llama_sampler_init_grammar(generator._vocab, grammar.encode(), b"root")
+
+    def allowed(tokens: list[int]) -> Any:
+        candidates = (llama.llama_token_data * len(tokens))()
+        logits = llama.llama_get_logits_ith(generator._context, -1)
+        for place, token in enumerate(tokens):
+            candidates[place] = llama.llama_token_data(token, logits[token], 0.0)
+        array = llama.llama_token_data_array(candidates, len(tokens), -1, False)
+        llama.llama_sampler_apply(rules, ctypes.byref(array))
+        return array
+
+    text, count, finished = b"", 0, False
+    while not finished and count < max_tokens:
+        token = llama.llama_sampler_sample(sampler, generator._context, -1)
+        if allowed([token]).data[0].logit == -math.inf:
+            array = allowed(list(range(generator.n_vocab)))
+            llama.llama_sampler_apply(sampler, ctypes.byref(array))
+            token = array.data[array.selected].id
+        if token not in generator._end:
+            text, count = text + generator._pieces[token], count + 1
+            llama.llama_sampler_accept(rules, token)
+            batch = llama.llama_batch_get_one((llama.llama_token * 1)(token), 1)
+            assert llama.llama_decode(generator._context, batch) == 0
+        others = [other for other in range(generator.n_vocab) if other not in generator._end]
+        array = allowed(others)
+        finished = token in generator._end or all(array.data[place].logit == -math.inf for place in range(len(others)))
+    llama.llama_sampler_free(sampler)
+    llama.llama_sampler_free(rules)
+    return text.decode(errors="replace"), count, finished
 
 
 def asked(request: str) -> list[dict[str, str]]:
@@ -86,6 +126,47 @@ def test_a_model_writes_what_it_was_taught_and_the_grammar_changes_nothing(
         assert free.text == program
         assert written(bound) == written(free)
         assert free.finished
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7, 1.5])
+def test_an_answer_is_the_one_that_llama_cpp_gives_under_its_own_grammar(
+    taught_model: Any, taught_answers: dict[str, str], temperature: float
+) -> None:
+    longest = max(map(len, taught_answers.values()))
+    with Generator(taught_model.q4_k_m, grammar=SMALL, n_threads=1) as generator:
+        generator._mask.behind = refused = Mock(wraps=generator._mask.behind)
+        sampled = 0
+        # Known requests, whose names are too long for this grammar, and prompts that the model has never seen.
+        prompts = [generator.tokens(generator.prompt(asked(request))) for request in ("red", "a green dot", "moon")]
+        for number, prompt in enumerate([*prompts, LONG[:9], *prompts[::-1]]):
+            answer = generator.generate(prompt, max_tokens=longest, temperature=temperature, seed=number)
+            strict = written_under_llama_cpp_alone(generator, SMALL, prompt, longest, temperature, number)
+            assert written(answer) == strict
+            sampled += answer.n_tokens
+    # The grammar is left now and then, and neither never nor always.
+    assert 0 < refused.call_count < sampled / 2
+
+
+def test_an_answer_within_the_grammar_never_asks_llama_cpp_for_it(
+    taught: Generator, taught_answers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taught._mask, "behind", lambda written: pytest.fail(f"asked behind {written}"))
+    for request, program in taught_answers.items():
+        assert taught.generate(taught.prompt(asked(request)), max_tokens=200).text == program
+
+
+def test_the_likeliest_token_is_the_one_that_llama_cpp_takes(random_weights: Generator) -> None:
+    answer = random_weights.generate(LONG, max_tokens=100, grammar=False)
+    random_weights._evaluate(LONG)
+    sampler = generate._sampler(0.0, 0)
+    text = b""
+    for _ in range(100):
+        token = llama.llama_sampler_sample(sampler, random_weights._context, -1)
+        text += random_weights._pieces[token]
+        batch = llama.llama_batch_get_one((llama.llama_token * 1)(token), 1)
+        assert llama.llama_decode(random_weights._context, batch) == 0
+    llama.llama_sampler_free(sampler)
+    assert answer.text == text.decode(errors="replace")
 
 
 def test_a_complete_program_is_finished_before_its_end_token(taught: Generator, taught_answers: dict[str, str]) -> None:
