@@ -27,6 +27,7 @@ _SLOT = re.compile(r"\{(?:(\d)\.)?(\w+)\}")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou]|8|11|18)")
 _CONSONANT_SOUND = re.compile(r"^(?:uni(?!n)|use|usu|euro?|one\b|ufo|u-)")
 _PATIENCE_WITH_A_LINE = 4
+_HAND = _PATIENCE // _PATIENCE_WITH_A_LINE
 _SPOKEN_SHARE = 0.25
 _SPOKEN_AGAIN_SHARE = 0.9
 _CORRECTED_SHARE = 0.06
@@ -61,15 +62,21 @@ class _Line:
 class _Turn:
     """Which request of its unit is being made. length: the class that is wanted, None for any.
 
-    number: of the request. deal, card: where in the shuffled lines of its class it stands. attempt: how often
-    it was tried before.
+    number: of the request. deal, card: where in the shuffled lines of its class it stands. hand: the next cards of
+    the deck of objects. attempt: how often it was tried before.
     """
 
     number: int
     length: int | None
     deal: int
     card: int
+    hand: tuple[int, ...]
     attempt: int = 0
+
+    @property
+    def held(self) -> int:
+        """Which of the hand is tried."""
+        return self.attempt // _PATIENCE_WITH_A_LINE
 
 
 def requests(
@@ -84,10 +91,12 @@ def requests(
     seen = Seen()
     lines = _lines(unit)
     dealt: Counter[int | None] = Counter()
+    first = _first_object(taxonomy, unit)
+    hand = list(range(first, first + _HAND))
     for number in range(quota):
         length = _wanted_length(unit, number)
         size = max(1, sum(length in (None, line.length) for line in lines))
-        turn = _Turn(number, length, *divmod(dealt[length], size))
+        turn = _Turn(number, length, *divmod(dealt[length], size), tuple(hand))
         dealt[length] += 1
         made = _different(taxonomy, unit, lines, turn, seed, benchmark_path, seen)
         if made is None:
@@ -95,13 +104,33 @@ def requests(
                 f"{where}: {quota} requests wanted, but the phrases of {unit.key} gave only {number} different ones;"
                 " lower the quota or add phrases"
             )
-        yield made
+        request, now = made
+        if _draws_object(lines[int(request["template"].rpartition("#")[2])]):
+            # What did not fit stays in the hand and is tried first, so that every object has its turn.
+            hand.remove(now.hand[now.held])
+            hand.append(now.hand[-1] + 1)
+        yield request
+
+
+def _first_object(taxonomy: Taxonomy, unit: Unit) -> int:
+    """With which card a unit begins: those of a category share the deck of objects, so that all of it is drawn."""
+    sharing = [
+        other.key
+        for other in taxonomy.units.values()
+        if (other.version, other.category) == (unit.version, unit.category) and any(map(_draws_object, _lines(other)))
+    ]
+    return sharing.index(unit.key) * len(taxonomy.trained_pictures()) // len(sharing) if unit.key in sharing else 0
+
+
+def _draws_object(line: _Line) -> bool:
+    """Whether a phrase asks for any object."""
+    return "object}" in line.say and "object" not in line.group.pick
 
 
 def _different(
     taxonomy: Taxonomy, unit: Unit, lines: list[_Line], turn: _Turn, seed: int, benchmark_path: Path, seen: Seen
-) -> Request | None:
-    """The unit's request of this turn, unlike those seen; None when many tries gave none."""
+) -> tuple[Request, _Turn] | None:
+    """The unit's request of this turn, unlike those seen, and the try that made it; None when many tries gave none."""
     for attempt in range(_PATIENCE):
         rng = random.Random(f"{seed}:{unit.key}:{turn.number}:{attempt}")
         now = replace(turn, attempt=attempt)
@@ -112,7 +141,7 @@ def _different(
         # Held out in every wording, whatever is said around it.
         if benchmark_twin(plain, benchmark_path) or benchmark_twin(prompt, benchmark_path) or not seen.add(prompt):
             continue
-        return {
+        request: Request = {
             "id": f"{unit.key.replace('/', '-')}-{turn.number:05}",
             "prompt": prompt,
             "category": unit.category,
@@ -121,6 +150,7 @@ def _different(
             "template": f"{unit.key}#{line.number}",
             "meaning": _heard(meaning, prompt),
         }
+        return request, now
     return None
 
 
@@ -177,11 +207,12 @@ def _line(unit: Unit, lines: list[_Line], turn: _Turn, seed: int, rng: random.Ra
 def _said(taxonomy: Taxonomy, unit: Unit, line: _Line, turn: _Turn, rng: random.Random) -> tuple[str, Meaning, str]:
     """A phrase with its slots filled, as people say it; what it means; and what it is with nothing said around it."""
     meaning = copy.deepcopy(line.group.meaning)
-    card = turn.number + 31 * turn.attempt
+    card = turn.hand[turn.held] if _draws_object(line) else turn.number + 31 * turn.attempt
     corrects = turn.length not in (None, 0) and rng.random() < _CORRECTED_SHARE
     parts = meaning.get("parts", [meaning])
+    deck = f"{unit.version}/{unit.category}"
     fillings = [
-        Filling(taxonomy, rng, f"{unit.key}:{number}", card, part, line.group.pick, corrects, len(parts) > 1)
+        Filling(taxonomy, rng, f"{deck}:{number}", card, part, line.group.pick, corrects, len(parts) > 1)
         for number, part in enumerate(parts)
     ]
     slots = [(int(number or 1) - 1, name) for number, name in _SLOT.findall(line.say) if name != "a"]
