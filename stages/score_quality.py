@@ -22,6 +22,7 @@ import click
 from . import files, params
 from .command import stage
 from .device.model_files import model_file
+from .errors import UserError
 from .lamp import brief, taxonomy, validation
 from .lamp.retrieval import nearest_answers
 from .tracking import lineage
@@ -103,9 +104,18 @@ def main(
 
 
 def validation_requests(trainset: Path, screened: Path) -> list[Asked]:
-    """The rows of val.jsonl with what they mean, in order."""
-    wanted = {row["id"]: row["messages"] for row in files.read_rows(trainset / "val.jsonl", ("id", "messages"))}
+    """The rows of val.jsonl with what they mean, in order. Raises UserError for no rows and for unknown ones."""
+    path = trainset / "val.jsonl"
+    wanted = {row["id"]: row["messages"] for row in files.read_rows(path, ("id", "messages"))}
+    if not wanted:
+        raise UserError(f"{path}: no rows to ask; raise lamp_trainset.validation_share and run dvc repro lamp_trainset")
     known = {row["id"]: row for row in files.read_rows(screened, ("id", "prompt", "category")) if row["id"] in wanted}
+    missing = [identity for identity in wanted if identity not in known]
+    if missing:
+        raise UserError(
+            f"{path}: {len(missing)} of {len(wanted)} rows are not in {screened}, the first is {missing[0]};"
+            " make both from the same data (dvc repro lamp_trainset)"
+        )
     return [
         Asked(
             identity,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stages import files, params, score_quality
+from stages.errors import UserError
 from stages.lamp import taxonomy
 from stages.score_quality import Asked, Params, Verdict
 
@@ -50,6 +51,25 @@ def test_the_validation_rows_are_asked_in_order_with_what_they_mean_and_without_
     assert (first.id, first.kind, first.running) == ("b", "follow_up", program())
     assert (second.id, second.kind, second.meaning, second.running) == ("a", "pattern", RED, None)
     assert [turn["role"] for turn in first.messages] == ["system", "user"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ([], r"val\.jsonl: no rows to ask; raise lamp_trainset\.validation_share and run dvc repro lamp_trainset"),
+        (
+            [chat("a", "red"), chat("gone", "green")],
+            r"val\.jsonl: 1 of 2 rows are not in .*screened\.jsonl, the first is gone; make both from the same data",
+        ),
+    ],
+)
+def test_a_set_without_rows_or_with_rows_that_are_not_known_is_named(
+    tmp_path: Path, rows: list[dict[str, Any]], line: str
+) -> None:
+    files.write_rows(tmp_path / "set" / "val.jsonl", rows)
+    files.write_rows(tmp_path / "screened.jsonl", [{"id": "a", "prompt": "red", "category": "pattern"}])
+    with pytest.raises(UserError, match=line):
+        score_quality.validation_requests(tmp_path / "set", tmp_path / "screened.jsonl")
 
 
 def test_an_answer_is_on_brief_off_brief_or_invalid(words: taxonomy.Taxonomy) -> None:
