@@ -17,8 +17,10 @@ from .request import Meaning
 from .resemblance import COLOR_SHARE, shows_clock, shows_picture
 from .taxonomy import Taxonomy
 
-# How a dim colour differs from the one that was named: this much of its brightness, or less.
+# How a dim colour differs from the one that was named: about this much of its brightness. Dark colours are near to one
+# another, hence less may be between them.
 _DIM_SHARES = (0.3, 0.45, 0.6)
+_SHADE_TOLERANCE, _DIM_TOLERANCE = 60, 30
 
 Reasons = Iterator[str]
 Check = Callable[[Meaning, Film, Taxonomy], Reasons]
@@ -59,10 +61,10 @@ def _plays_pattern(kind: str, meaning: Meaning, shot: Shot) -> Reasons:
     params: dict[str, Any] = {**PATTERN_DEFAULTS[kind], **command["params"]}
     shown = [value for key, value in params.items() if key in ("color", "color2", "bgColor")]
     for asked, color in zip(meaning.get("colors", []), shown, strict=False):
-        shades = [asked]
+        shades, tolerance = [asked], _SHADE_TOLERANCE
         if meaning.get("brightness") == "dim":
-            shades = [dimmed(asked, share) for share in _DIM_SHARES]
-        if not any(near(rgb(shade), rgb(str(color))) for shade in shades):
+            shades, tolerance = [dimmed(asked, share) for share in _DIM_SHARES], _DIM_TOLERANCE
+        if not any(near(rgb(shade), rgb(str(color)), tolerance) for shade in shades):
             yield f"{color} instead of {asked}"
     speed = int(params.get("speed", 0))
     if meaning.get("tempo") == "slow" and kind in brief_mood.SLOW and speed < brief_mood.SLOW[kind]:

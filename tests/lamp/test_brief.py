@@ -158,7 +158,15 @@ def test_a_parameter_that_is_missing_has_the_value_that_the_lamp_takes(words):
 
 
 @pytest.mark.parametrize(
-    ("color", "dim"), [("#0000FF", False), ("#000099", True), ("#000077", True), ("#000055", True), ("#000000", False)]
+    ("color", "dim"),
+    [
+        ("#0000FF", False),
+        ("#000099", True),
+        ("#000077", True),
+        ("#000055", True),
+        ("#000011", False),
+        ("#000000", False),
+    ],
 )
 def test_a_dim_colour_is_the_named_one_with_less_light(words, color, dim):
     assert (off_brief(DIM_SOLID, patterned("solid", color=color), words) == []) == dim
