@@ -18,7 +18,7 @@ from ..errors import UserError
 from .filling import Filling
 from .held_out import benchmark_twin, content_words
 from .request import Meaning, Request
-from .similarity import Seen
+from .similarity import Seen, normalised
 from .taxonomy import Phrases, Taxonomy, Unit
 
 # Tries per wanted request before a unit counts as exhausted.
@@ -88,7 +88,7 @@ def requests(
     """
     if quota < 0:
         raise UserError(f"{where}: {quota} is negative; take 0 or more")
-    seen = Seen()
+    seen, elsewhere = Seen(), _said_elsewhere(taxonomy, unit)
     lines = _lines(unit)
     dealt: Counter[int | None] = Counter()
     first = _first_object(taxonomy, unit)
@@ -98,7 +98,7 @@ def requests(
         size = max(1, sum(length in (None, line.length) for line in lines))
         turn = _Turn(number, length, *divmod(dealt[length], size), tuple(hand))
         dealt[length] += 1
-        made = _different(taxonomy, unit, lines, turn, seed, benchmark_path, seen)
+        made = _different(taxonomy, unit, lines, turn, seed, benchmark_path, seen, elsewhere)
         if made is None:
             raise UserError(
                 f"{where}: {quota} requests wanted, but the phrases of {unit.key} gave only {number} different ones;"
@@ -110,6 +110,19 @@ def requests(
             hand.remove(now.hand[now.held])
             hand.append(now.hand[-1] + 1)
         yield request
+
+
+def _said_elsewhere(taxonomy: Taxonomy, unit: Unit) -> frozenset[str]:
+    """The phrases without slots of other units, normalised: a slot that stands alone ("{mood}") would say them, too.
+
+    Of units with the same phrase the first has it.
+    """
+    owners: dict[str, str] = {}
+    for other in taxonomy.units.values():
+        for line in _lines(other):
+            if not _SLOT.search(line.say):
+                owners.setdefault(normalised(line.say), other.key)
+    return frozenset(said for said, owner in owners.items() if owner != unit.key and said)
 
 
 def _first_object(taxonomy: Taxonomy, unit: Unit) -> int:
@@ -128,15 +141,27 @@ def _draws_object(line: _Line) -> bool:
 
 
 def _different(
-    taxonomy: Taxonomy, unit: Unit, lines: list[_Line], turn: _Turn, seed: int, benchmark_path: Path, seen: Seen
+    taxonomy: Taxonomy,
+    unit: Unit,
+    lines: list[_Line],
+    turn: _Turn,
+    seed: int,
+    benchmark_path: Path,
+    seen: Seen,
+    elsewhere: frozenset[str],
 ) -> tuple[Request, _Turn] | None:
-    """The unit's request of this turn, unlike those seen, and the try that made it; None when many tries gave none."""
+    """The unit's request of this turn and the try that made it; None when many tries gave none.
+
+    It is unlike those seen, and none of what is said elsewhere.
+    """
     for attempt in range(_PATIENCE):
         rng = random.Random(f"{seed}:{unit.key}:{turn.number}:{attempt}")
         now = replace(turn, attempt=attempt)
         line = _line(unit, lines, now, seed, rng)
         prompt, meaning, plain = _said(taxonomy, unit, line, now, rng)
         if turn.length is not None and length_class(prompt) != turn.length:
+            continue
+        if normalised(prompt) in elsewhere:
             continue
         # Held out in every wording, whatever is said around it.
         if benchmark_twin(plain, benchmark_path) or benchmark_twin(prompt, benchmark_path) or not seen.add(prompt):

@@ -85,6 +85,21 @@ def test_no_two_of_a_whole_unit_are_nearly_the_same(ask, key):
     assert [pair for pair in pairs(said, 0.8) if pair[2] > 0.8] == []
 
 
+@pytest.mark.parametrize("seed", [8, 9])
+def test_a_whole_request_that_stands_in_one_unit_is_not_said_by_a_lone_slot_of_another(ask, words, seed):
+    others = {
+        normalised(line)
+        for unit in words.units.values()
+        for group in unit.groups
+        for line in group.say
+        if "{" not in line and unit.version == "v2"
+    }
+    own = {normalised(line) for group in words.units["v1", "edge_case", ""].groups for line in group.say}
+    assert {"hyper", "cool white"} <= others - own, "a mood and a colour that people say by themselves"
+    said = {normalised(prompt) for prompt in prompts(ask(("v1", "edge_case", ""), 200, seed=seed))}
+    assert said & (others - own) == set()
+
+
 def test_no_request_is_a_benchmark_request_in_any_wording(requests, benchmark_path):
     assert [prompt for prompt in prompts(requests) if benchmark_twin(prompt, benchmark_path)] == []
 
