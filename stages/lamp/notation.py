@@ -57,7 +57,7 @@ def _chosen(word: str, rng: random.Random) -> str:
         low, high = float(match[1]), float(match[2])
         return f"{low + rng.randint(0, round((high - low) / 0.05)) * 0.05:.2f}".rstrip("0")
     first, last = int(match[1]), int(match[2])
-    unit = next(unit for unit in (500, 100, 50, 10, 1) if last - first >= 4 * unit or unit == 1)
+    unit = next(unit for unit in (2000, 1000, 500, 250, 100, 50, 25, 10, 1) if last - first >= 4 * unit or unit == 1)
     return str(rng.randrange(first, last + 1, unit))
 
 

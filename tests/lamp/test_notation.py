@@ -110,7 +110,16 @@ def test_each_alternative_comes_and_no_other():
 
 
 @pytest.mark.parametrize(
-    ("span", "unit"), [("5000..20000", 500), ("1000..1600", 100), ("300..520", 50), ("80..120", 10), ("2..4", 1)]
+    ("span", "unit"),
+    [
+        ("4000..20000", 2000),
+        ("5000..20000", 2000),
+        ("2000..3000", 250),
+        ("1000..1600", 100),
+        ("300..520", 50),
+        ("80..120", 10),
+        ("2..4", 1),
+    ],
 )
 def test_a_number_out_of_a_range_is_a_round_one_within_it(span, unit):
     low, high = map(int, span.split(".."))
