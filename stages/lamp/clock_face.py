@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from . import pixel_art
+from .color import BLACK
 from .program import Element
 
 RIM = "#FFFFFF"
@@ -31,12 +32,12 @@ r........r
 """
 
 
-def elements(hour: int, minute: int, rim: str = RIM) -> list[Element]:
+def elements(hour: int, minute: int, rim: str = RIM, ground: str = BLACK) -> list[Element]:
     """A clock face showing `hour` (1-12) and `minute` (0-59), hands over the rim."""
     face = pixel_art.Picture("clock", "drawn", ("clock",), None, "r", {"r": rim}, tuple(_FACE.split()))
     hour_turn = (hour % 12 + minute / 60) / 12
     return [
-        *pixel_art.elements(face),
+        *pixel_art.elements(face, ground),
         _hand(minute / 60, _MINUTE_LENGTH, MINUTE_HAND),
         _hand(hour_turn, _HOUR_LENGTH, HOUR_HAND),
     ]

@@ -64,6 +64,10 @@ def test_the_quarters_of_an_hour_look_different_from_each_other():
     assert len(shown) == 4
 
 
+def test_a_clock_stands_on_the_ground_it_is_given():
+    assert clock_face.elements(3, 0, ground="#1F0F00")[0] == {"type": "fill", "color": "#1F0F00"}
+
+
 def test_the_hands_lie_over_the_rim_and_the_rim_takes_the_colour_asked_for():
     drawn = clock_face.elements(3, 0, "#00FF00")
     assert [part["type"] for part in drawn[-2:]] == ["line", "line"]

@@ -15,7 +15,8 @@ _FRAME, _UNLIT, _DARK = "#C0C0C0", "#303030", "#000000"
 _LOW, _HALF = 20, 50
 _BAR_COLOR, _LEVEL_COLOR = "#00FFFF", "#4169E1"
 
-_NIGHTS = ("000040", "001F1F", "1B2A5C")
+_NIGHTS = ("000040", "001F1F", "1B2A5C", "200020")
+_DEGREES_COLORS = ("#FFFFFF", "#FFE4C4", "#87CEEB")
 _SKIES: dict[str, str] = {
     "sunny": "rect 3 0 4 6 FFD700; rect 2 1 6 4 FFD700",
     "cloudy": "rect 1 2 8 3 C0C0C0; rect 3 1 4 1 C0C0C0",
@@ -73,5 +74,5 @@ def weather(kind: str, degrees: int, rng: random.Random) -> Command:
     """The sky above, the degrees below."""
     sky = notation.command(f"draw fill {rng.choice(_NIGHTS)}; " + _SKIES[kind])
     assert sky["type"] == "render"
-    sky["elements"].append(centred(str(degrees), 8, "#FFFFFF"))
+    sky["elements"].append(centred(str(degrees), 8, rng.choice(_DEGREES_COLORS)))
     return sky

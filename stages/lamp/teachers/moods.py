@@ -11,15 +11,15 @@ from ..taxonomy import Mood
 
 # Speeds (ms) and densities by pattern and tempo: first, last, and the distance between them.
 SPEEDS = {
-    "breathing": {"slow": (3500, 5500, 250), "medium": (2000, 3000, 100), "fast": (700, 1400, 100)},
-    "wave": {"slow": (3500, 6000, 250), "medium": (1500, 3000, 100), "fast": (500, 1200, 100)},
-    "rainbow": {"slow": (4500, 8000, 100), "medium": (2000, 3500, 100), "fast": (600, 1400, 50)},
-    "pulse": {"slow": (1400, 2000, 200), "medium": (800, 1200, 100), "fast": (300, 600, 50)},
-    "sparkle": {"slow": (220, 400, 20), "medium": (130, 190, 10), "fast": (60, 110, 10)},
+    "breathing": {"slow": (3500, 6500, 500), "medium": (2000, 2800, 200), "fast": (800, 1400, 200)},
+    "wave": {"slow": (3500, 7000, 500), "medium": (1600, 2800, 200), "fast": (600, 1200, 200)},
+    "rainbow": {"slow": (4500, 8000, 500), "medium": (2000, 3600, 200), "fast": (600, 1400, 100)},
+    "pulse": {"slow": (1400, 2000, 200), "medium": (800, 1200, 100), "fast": (300, 600, 100)},
+    "sparkle": {"slow": (220, 400, 30), "medium": (130, 190, 20), "fast": (60, 110, 10)},
 }
 _DENSITIES = {"slow": (5, 20), "medium": (10, 30), "fast": (30, 50)}
 # How long a part of a drift lasts, ms.
-_PARTS = {"slow": (8000, 20000, 1000), "medium": (4000, 8000, 500), "fast": (1500, 4000, 500)}
+_PARTS = {"slow": (8000, 20000, 2000), "medium": (4000, 8000, 1000), "fast": (1500, 4000, 500)}
 DIM = 0.45  # of a colour's brightness
 _FULL = 230  # a strongest channel that is bright enough for `bright`
 

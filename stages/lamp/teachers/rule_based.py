@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import clock_face, notation
@@ -28,17 +28,23 @@ _CELEBRATIONS = (
     *("sparkle FFD700 FF1493 100 0.4", "sparkle FFFF00 0000FF 80 0.4", "sparkle FFD700 8A2BE2 90 0.4"),
     *("sparkle 00FFFF FF1493 100 0.5", "wave FF1493 FFD700 600", "rainbow 800"),
 )
-_DEFAULT_TEXT_COLOR = "#FFFFFF"
-_RIMS = (clock_face.RIM, "#FFE4C4", "#FFD700", "#00FFFF")
-_TEXT_COLORS = (_DEFAULT_TEXT_COLOR, "#FFE4C4", "#FFD700", "#00FFFF", "#FF69B4", "#A6FF00")
+# Of a text or a clock where no colour is said.
+_TEXT_COLORS = ("#FFFFFF", "#FFE4C4", "#FFD700", "#00FFFF", "#FF69B4", "#A6FF00")
 # What a picture stands on where nothing is said of it: the dark, or a hint of night or of warmth.
-_PLAIN_GROUNDS = (BLACK, BLACK, "#000038", "#1F0F00", "#200020", "#001F1F", "#1F0010", "#101020")
+_PLAIN_GROUNDS = (
+    *(BLACK, BLACK, "#000038", "#1F0F00", "#200020", "#001F1F", "#1F0010", "#101020", "#001F00", "#2A0000"),
+    *("#1F1F00", "#001838", "#100030", "#002A1A", "#2A1A00"),
+)
 _APART = 75  # of a ground that nobody asked for from every colour on it
 # How long a part of a sequence is shown when nothing is said of it, ms.
-_PART_MS = (4000, 10_000, 1000)
-_BLEND_MS = (4000, 8000, 500)
+_PART_MS = (4000, 10_000, 2000)
+_BLEND_MS = (4000, 8000, 1000)
+_FADE_MS = (6000, 10_000, 2000)
+_CYCLE_MS = (1000, 3000, 500)
 _SCROLL_MS = (200, 400, 50)
-_GROUND_SHARE = 0.25  # brightness of a ground that only gives a picture its mood
+_ON_MS, _OFF_MS = (400, 1000, 200), (300, 500, 100)
+# Brightness of a ground that only gives a picture its mood: so dark that nobody takes it for a part of the picture.
+_GROUND_SHARE = 0.2
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9 '-]+")
 _NAME_LENGTH = 32
 _TEST_COLOR = "#0000FF"
@@ -128,7 +134,7 @@ class RuleBased:
         ground = self._ground(meaning, picture.palette, rng)
         command = sketches.drawn(picture, ground, meaning.get("place"))
         if meaning.get("motion") == "blinks":
-            return _looped(f"blinking {name}", sketches.blinking(command))
+            return _looped(f"blinking {name}", _blinking(command, rng))
         if meaning.get("motion") == "sparkles":
             lights = [color for color in ("#FFFFFF", "#FFD700", "#00FFFF") if color not in picture.palette.values()]
             return _looped(f"twinkling {name}", sketches.twinkling(picture, ground, rng.choice(lights), rng))
@@ -139,20 +145,15 @@ class RuleBased:
         if "ground" in meaning:
             return meaning["ground"]
         if "mood" not in meaning:
-            plain = meaning["intent"] == "picture" and not {"colors", "place", "motion"} & meaning.keys()
-            if not plain:
-                return BLACK
-            shown = [rgb(color) for color in palette.values()]
-            return rng.choice(
-                [ground for ground in _PLAIN_GROUNDS if not any(near(rgb(ground), color, _APART) for color in shown)]
-            )
+            return _plain_ground(palette.values(), rng)
         shades = [dimmed(color, _GROUND_SHARE) for color in self._taxonomy.moods[meaning["mood"]].palette]
         apart = [shade for shade in shades if not any(near(rgb(shade), rgb(color), 110) for color in palette.values())]
         return rng.choice(apart) if apart else BLACK
 
     def _clock(self, meaning: Meaning, rng: random.Random) -> Body:
-        color = (meaning.get("colors") or [rng.choice(_RIMS)])[0]
-        drawn = clock_face.elements(meaning["hour"], meaning["minute"], color)
+        color = (meaning.get("colors") or [rng.choice(_TEXT_COLORS)])[0]
+        ground = _plain_ground([color, clock_face.HOUR_HAND, clock_face.MINUTE_HAND], rng)
+        drawn = clock_face.elements(meaning["hour"], meaning["minute"], color, ground)
         return _still(f"clock {meaning['hour']} {meaning['minute']:02}", {"type": "render", "elements": drawn})
 
     def _text(self, meaning: Meaning, rng: random.Random) -> Body:
@@ -163,7 +164,7 @@ class RuleBased:
             return _looped(name, sketches.scrolling(text, color, ground, _draw(_SCROLL_MS, rng)))
         command = written(text, color, ground)
         if meaning.get("motion") == "blinks":
-            return _looped(name, sketches.blinking(command, _draw((400, 1000, 100), rng), _draw((300, 500, 100), rng)))
+            return _looped(name, _blinking(command, rng))
         return _still(name, command)
 
     def _weather(self, meaning: Meaning, rng: random.Random) -> Body:
@@ -219,10 +220,9 @@ class RuleBased:
         return body
 
     def _countdown(self, meaning: Meaning, rng: random.Random) -> Body:
-        color = (meaning.get("colors") or [_DEFAULT_TEXT_COLOR])[0]
-        shown = timing.countdown(
-            meaning["number"], color, meaning.get("place") == "big" and meaning["number"] <= _MOST_BIG
-        )
+        color = (meaning.get("colors") or [_text_color(BLACK, rng)])[0]
+        big = meaning.get("place") == "big" and meaning["number"] <= _MOST_BIG
+        shown = timing.countdown(meaning["number"], color, rng, big)
         return _finishing(f"countdown {meaning['number']}", shown, _celebration(rng))
 
     def _dim(self, meaning: Meaning, rng: random.Random) -> Body:
@@ -235,7 +235,7 @@ class RuleBased:
 
     def _fade(self, meaning: Meaning, rng: random.Random) -> Body:
         start, end = meaning["colors"]
-        total = meaning.get("duration_ms", 8000)
+        total = meaning.get("duration_ms") or _draw(_FADE_MS, rng)
         shown: Shown = [
             (_plain("solid", start), total // 4),
             (_plain("gradient", start, end), total // 4),
@@ -244,7 +244,8 @@ class RuleBased:
         return _finishing("fade", shown, _plain("solid", end))
 
     def _cycle(self, meaning: Meaning, rng: random.Random) -> Body:
-        return _looped("cycle", [(_plain("solid", color), 2000) for color in meaning["colors"]])
+        lasts = _draw(_CYCLE_MS, rng)
+        return _looped("cycle", [(_plain("solid", color), lasts) for color in meaning["colors"]])
 
     def _then(self, meaning: Meaning, rng: random.Random) -> Body:
         colors = meaning.get("colors", [])
@@ -265,9 +266,9 @@ class RuleBased:
         if meaning["first"] == "picture":
             return [(self._picture(meaning, rng)["steps"][0]["command"], meaning.get("duration_ms", 5000))]
         if meaning["first"] == "text":
-            return [(written(meaning["text"], _DEFAULT_TEXT_COLOR, BLACK), 5000)]
+            return [(written(meaning["text"], _text_color(BLACK, rng), BLACK), 5000)]
         if meaning["first"] == "countdown":
-            return timing.countdown(meaning["number"], _DEFAULT_TEXT_COLOR, big=False)
+            return timing.countdown(meaning["number"], _text_color(BLACK, rng), rng)
         flash = moods.pattern("pulse", meaning["colors"], "medium", rng)
         return [(flash, flash["params"]["speed"])]  # type: ignore[typeddict-item]
 
@@ -277,7 +278,9 @@ class RuleBased:
         parts = meaning["parts"]
         names = []
         for number, part in enumerate(parts, start=1):
-            body = self._part(part, MAX_STEPS - len(steps) - (len(parts) - number), rng)
+            # The first step of a mood that drifts is that mood by itself: the others would be taken for what follows.
+            brief = part["intent"] == "mood" and number < len(parts)
+            body = self._part(part, 1 if brief else MAX_STEPS - len(steps) - (len(parts) - number), rng)
             names.append(body["name"])
             own = body["steps"]
             first = len(steps) + 1
@@ -315,9 +318,20 @@ def _celebration(rng: random.Random) -> Command:
     return notation.command(rng.choice(_CELEBRATIONS))
 
 
+def _plain_ground(colors: Iterable[str], rng: random.Random) -> str:
+    """A ground where none is said: one that all colours on it stand out from."""
+    shown = [rgb(color) for color in colors]
+    apart = [ground for ground in _PLAIN_GROUNDS if not any(near(rgb(ground), one, _APART) for one in shown)]
+    return rng.choice(apart or [BLACK])
+
+
 def _text_color(ground: str, rng: random.Random) -> str:
     """A colour for a text where none is said: one that stands out from its ground."""
     return rng.choice([color for color in _TEXT_COLORS if not near(rgb(color), rgb(ground), 150)])
+
+
+def _blinking(command: Command, rng: random.Random) -> Shown:
+    return sketches.blinking(command, _draw(_ON_MS, rng), _draw(_OFF_MS, rng))
 
 
 def _celebration_ground(color: str) -> str:

@@ -9,7 +9,7 @@ from ..color import BLACK
 from ..pixel_art import Picture
 from ..program import GRID_HEIGHT, GRID_WIDTH, Command, Element, Step
 
-_TWINKLES = 4  # points of light around a picture
+_TWINKLES = 3  # points of light around a picture
 _TWINKLE_MS = (400, 700, 100)
 _SCROLL_STEPS = 11
 DARK: Command = {"type": "pattern", "name": "solid", "params": {"color": BLACK}}

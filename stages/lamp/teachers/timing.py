@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 from ..color import BLACK
@@ -11,6 +12,7 @@ from .sketches import big_digit
 
 MINUTE = 60_000
 SECOND = 1000
+_LINES = (2, 4, 6)  # top row of a number that stands alone
 _BAR_LINE = 12
 _BAR_COLORS = ("#00C800", "#40E0D0", "#FFBF00", "#4169E1", "#FF69B4")
 _LABEL_COLORS = ("#FFE4C4", "#FFFFFF", "#87CEEB", "#FFD700")
@@ -23,6 +25,10 @@ _DIMMINGS = (
     ("#4A90D9", "#4682B4", "#191970", "#000040", "#000020"),
     ("#FFE4C4", "#B35A00", "#804000", "#401A00", "#1F0F00"),
     ("#FFBF00", "#CC7722", "#8B4513", "#4D2600", "#1F0F00"),
+    ("#FF69B4", "#8E4585", "#800000", "#4D0000", "#1F0010"),
+    ("#00CED1", "#008B8B", "#191970", "#000040", "#000020"),
+    ("#FFCBA4", "#CC7722", "#8B4513", "#401A00", "#1F0F00"),
+    ("#DAA520", "#B8860B", "#804000", "#4D2600", "#1F0F00"),
 )
 _WORK_COLORS = ("#800000", "#8B4513", "#DC143C", "#4B0082")
 _REST_COLORS = ("#008B8B", "#228B22", "#4169E1", "#000080")
@@ -56,24 +62,29 @@ def _phases(total: int) -> int:
 
 def pomodoro(work: int, rest: int, rng: random.Random) -> Shown:
     """Minutes of work on a warm ground, minutes of rest on a cool one."""
-    warm, cool = rng.choice(_WORK_COLORS), rng.choice(_REST_COLORS)
+    warm, cool, line = rng.choice(_WORK_COLORS), rng.choice(_REST_COLORS), rng.choice(_LINES)
     return [
-        (written(str(work // MINUTE), "#FFFFFF", warm), work),
-        (written(str(rest // MINUTE), "#FFFFFF", cool), rest),
+        (written(str(work // MINUTE), "#FFFFFF", warm, line), work),
+        (written(str(rest // MINUTE), "#FFFFFF", cool, line), rest),
     ]
 
 
-def countdown(number: int, color: str, big: bool) -> Shown:
-    """Each number for a second."""
+def countdown(number: int, color: str, rng: random.Random, big: bool = False) -> Shown:
+    """Each number for a second, all in one place. big: at twice their size."""
+    line = rng.choice(_LINES)
     digits = (str(left) for left in range(number, 0, -1))
-    return [(big_digit(one, color, BLACK) if big else written(one, color, BLACK), SECOND) for one in digits]
+    return [(big_digit(one, color, BLACK) if big else written(one, color, BLACK, line), SECOND) for one in digits]
 
 
 def dimming(total: int, rng: random.Random) -> Shown:
-    """Five glows, each weaker than the one before; the lamp goes off behind them."""
-    colors = rng.choice(_DIMMINGS)
+    """Five glows, plain or weaker towards the rim, each weaker than the one before; the lamp goes off behind them."""
+    colors, lasts = rng.choice(_DIMMINGS), total // len(_DIMMINGS[0])
+    if rng.random() < 0.5:
+        return [({"type": "pattern", "name": "solid", "params": {"color": color}}, lasts) for color in colors]
+    pairs = itertools.pairwise((*colors, BLACK))
     return [
-        ({"type": "pattern", "name": "solid", "params": {"color": color}}, total // len(colors)) for color in colors
+        ({"type": "pattern", "name": "gradient", "params": {"color": color, "color2": weaker}}, lasts)
+        for color, weaker in pairs
     ]
 
 

@@ -11,6 +11,7 @@ from stages.lamp.program import compact
 from stages.lamp.request import Intent
 from stages.lamp.teachers.rule_based import RuleBased
 from stages.lamp.validation import parse, remarks
+from stages.lamp_screened import token_bound
 
 MINUTE = 60_000
 
@@ -266,7 +267,8 @@ def test_what_comes_after_something_else_stays(body, words):
 @pytest.mark.parametrize("place", pixel_art.PLACES)
 def test_a_picture_at_a_place_is_half_as_large_and_stands_there(body, words, place):
     [step] = body(intent="picture", object="owl", place=place)["steps"]
-    assert step["command"]["elements"] == pixel_art.elements(pixel_art.placed(words.pictures["owl"], place))
+    _, *drawn = step["command"]["elements"]
+    assert drawn == pixel_art.elements(pixel_art.placed(words.pictures["owl"], place))[1:]
 
 
 def test_a_picture_in_a_mood_stands_on_a_dark_shade_of_it(body, words):
@@ -274,9 +276,40 @@ def test_a_picture_in_a_mood_stands_on_a_dark_shade_of_it(body, words):
     for number in range(20):
         [step] = body(f"x-{number}", intent="picture", object="owl", mood="calm")["steps"]
         ground = step["command"]["elements"][0]
-        assert ground["type"] == "fill" and max(simulator.frame({"type": "render", "elements": [ground]}, 0)[0]) < 96
+        assert ground["type"] == "fill" and max(simulator.frame({"type": "render", "elements": [ground]}, 0)[0]) < 64
         grounds.add(ground["color"])
     assert len(grounds) > 2
+
+
+def test_a_picture_is_like_itself_in_every_mood(body, words):
+    for name in words.moods:
+        meaning = {"intent": "picture", "object": "full_moon", "mood": name}
+        for number in range(4):
+            assert off_brief(meaning, {"program": body(f"x-{number}", **meaning)}, words) == [], name
+
+
+@pytest.mark.parametrize(
+    "meaning",
+    [{"object": "dragon"}, {"object": "rose", "colors": ["#39FF14"]}, {"object": "owl", "motion": "blinks"}],
+)
+def test_a_picture_without_a_said_ground_stands_on_one_of_a_few_that_suit_it(body, words, meaning):
+    made = [body(f"x-{number}", intent="picture", **meaning) for number in range(60)]
+    grounds = [one["steps"][0]["command"]["elements"][0]["color"] for one in made]
+    assert 5 < len(set(grounds)) <= 15 and "#000000" in grounds
+    for one in made:
+        assert off_brief({"intent": "picture", **meaning}, {"program": one}, words) == []
+
+
+def test_every_picture_stands_out_from_any_ground_it_is_given(body, words):
+    for name in words.pictures:
+        meaning = {"intent": "picture", "object": name}
+        assert off_brief(meaning, {"program": body(name, **meaning)}, words) == [], name
+
+
+def test_no_twinkling_picture_is_too_long_for_the_data(body, words):
+    for name in words.pictures:
+        made = body(intent="picture", object=name, motion="sparkles")
+        assert token_bound(compact({"program": made})) <= 2000, name
 
 
 def test_colours_and_grounds_that_are_said_are_taken(body, words):

@@ -35,6 +35,16 @@ def test_parts_follow_one_another_and_the_last_one_stays(body):
     assert made["name"] == "star then text go then wave"
 
 
+def test_a_mood_ahead_of_something_else_is_one_step_even_where_it_would_drift(words):
+    teacher = RuleBased(words, 7)
+    parts = [{"intent": "mood", "mood": "spooky"}, {"intent": "picture", "object": "saturn"}]
+    meaning = {"intent": "sequence", "parts": parts}
+    for number in range(30):
+        program = teacher.answer({"id": f"x-{number}", "meaning": meaning})
+        assert len(program["program"]["steps"]) == 2
+        assert off_brief(meaning, program, words) == []
+
+
 def test_a_last_part_that_loops_loops_by_itself(body):
     made = body(intent="sequence", parts=[GO, {"intent": "cycle", "colors": ["#FF0000", "#0000FF"]}])
     assert made["loop"] == {"count": 0, "start_step": "s2", "end_step": "s3"}

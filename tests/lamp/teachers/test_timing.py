@@ -53,12 +53,19 @@ def test_a_pomodoro_is_minutes_of_work_on_a_warm_ground_and_of_rest_on_a_cool_on
 
 @pytest.mark.parametrize("big", [False, True])
 def test_a_countdown_is_each_number_for_a_second(big):
-    shown = timing.countdown(3, "#FF0000", big)
+    shown = timing.countdown(3, "#FF0000", random.Random(1), big)
     assert [lasts for _, lasts in shown] == [1000] * 3
     if not big:
         assert [texts(command) for command, _ in shown] == [["3"], ["2"], ["1"]]
     sizes = [len(lit(command)) for command, _ in shown]
     assert min(sizes) > (15 if big else 4)
+
+
+def test_the_numbers_of_one_countdown_stand_in_one_place_and_those_of_another_elsewhere():
+    counts = draws(lambda rng: timing.countdown(3, "#FF0000", rng))
+    rows = [{element["y"] for command, _ in shown for element in command["elements"][1:]} for shown in counts]
+    assert all(len(each) == 1 for each in rows)
+    assert set.union(*rows) == {2, 4, 6}
 
 
 def test_dimming_gets_darker_step_by_step_and_lasts_its_time():
