@@ -28,6 +28,8 @@ _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiou]|8|11|18)")
 _CONSONANT_SOUND = re.compile(r"^(?:uni(?!n)|use|usu|euro?|one\b|ufo|u-)")
 _PATIENCE_WITH_A_LINE = 4
 _HAND = _PATIENCE // _PATIENCE_WITH_A_LINE
+# How alike a unit's requests may be where it has nothing else to say any more: what a screen at 0.9 still keeps.
+_EXHAUSTED_LIMIT = 0.9
 _SPOKEN_SHARE = 0.25
 _SPOKEN_AGAIN_SHARE = 0.9
 _CORRECTED_SHARE = 0.06
@@ -100,6 +102,8 @@ def requests(
         dealt[length] += 1
         made = _different(taxonomy, unit, lines, turn, seed, benchmark_path, seen, elsewhere)
         if made is None:
+            made = _different(taxonomy, unit, lines, turn, seed, benchmark_path, seen, elsewhere, _EXHAUSTED_LIMIT)
+        if made is None:
             raise UserError(
                 f"{where}: {quota} requests wanted, but the phrases of {unit.key} gave only {number} different ones;"
                 " lower the quota or add phrases"
@@ -149,10 +153,11 @@ def _different(
     benchmark_path: Path,
     seen: Seen,
     elsewhere: frozenset[str],
+    limit: float | None = None,
 ) -> tuple[Request, _Turn] | None:
     """The unit's request of this turn and the try that made it; None when many tries gave none.
 
-    It is unlike those seen, and none of what is said elsewhere.
+    It is unlike those seen (up to `limit`), and none of what is said elsewhere.
     """
     for attempt in range(_PATIENCE):
         rng = random.Random(f"{seed}:{unit.key}:{turn.number}:{attempt}")
@@ -164,7 +169,9 @@ def _different(
         if normalised(prompt) in elsewhere:
             continue
         # Held out in every wording, whatever is said around it.
-        if benchmark_twin(plain, benchmark_path) or benchmark_twin(prompt, benchmark_path) or not seen.add(prompt):
+        if benchmark_twin(plain, benchmark_path) or benchmark_twin(prompt, benchmark_path):
+            continue
+        if not seen.add(prompt, limit):
             continue
         request: Request = {
             "id": f"{unit.key.replace('/', '-')}-{turn.number:05}",

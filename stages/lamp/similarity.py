@@ -66,15 +66,19 @@ class Seen:
         # Candidates at the limit itself must be found, so the index looks a little lower.
         self._indices = [RMinHashLSH(max(0.1, limit - 0.1), _PERMUTATIONS, _BANDS) for _ in range(2)]
 
-    def add(self, prompt: str) -> bool:
-        """Remember a request unless it, or one like it, was there before. Returns whether it was new."""
-        return self.twin(prompt, remember=True) is None
+    def add(self, prompt: str, limit: float | None = None) -> bool:
+        """Remember a request unless it, or one like it, was there before. Returns whether it was new.
 
-    def twin(self, prompt: str, remember: bool = False) -> int | None:
+        limit: another one than usual, not below it.
+        """
+        return self.twin(prompt, remember=True, limit=limit) is None
+
+    def twin(self, prompt: str, remember: bool = False, limit: float | None = None) -> int | None:
         """The number (in order of remembering) of a request as good as the same, or None.
 
-        remember: keep the request when there is none.
+        remember: keep the request when there is none. limit: another one than usual, not below it.
         """
+        limit = self._limit if limit is None else limit
         text = normalised(prompt) or prompt.strip()
         if text in self._exact:
             return self._exact[text]
@@ -82,7 +86,7 @@ class Seen:
         hashes = [_min_hash(each) for each in sets]
         for kind, (index, hashed) in enumerate(zip(self._indices, hashes, strict=True)):
             for candidate in sorted(index.query(hashed)):
-                if jaccard(sets[kind], self._prompts[candidate][kind]) > self._limit:
+                if jaccard(sets[kind], self._prompts[candidate][kind]) > limit:
                     return int(candidate)
         if remember:
             number = len(self._prompts)

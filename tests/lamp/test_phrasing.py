@@ -85,6 +85,13 @@ def test_no_two_of_a_whole_unit_are_nearly_the_same(ask, key):
     assert [pair for pair in pairs(said, 0.8) if pair[2] > 0.8] == []
 
 
+def test_a_unit_that_has_nothing_else_to_say_is_filled_with_what_a_screen_still_keeps(ask):
+    said = prompts(ask(("v2", "edge_case", "very_long"), 133))  # of a corpus of 20,000
+    alike = [(later, likeness) for _, later, likeness in pairs(said, 0.8) if likeness > 0.8]
+    assert alike and min(later for later, _ in alike) >= 50, "not before its phrases are used up"
+    assert max(likeness for _, likeness in alike) <= 0.9
+
+
 @pytest.mark.parametrize("seed", [8, 9])
 def test_a_whole_request_that_stands_in_one_unit_is_not_said_by_a_lone_slot_of_another(ask, words, seed):
     others = {

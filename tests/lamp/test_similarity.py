@@ -96,6 +96,14 @@ def test_what_is_just_as_alike_as_the_limit_is_still_new():
         assert seen.add(other) is new
 
 
+def test_a_single_request_can_be_added_under_a_higher_limit():
+    seen = Seen(0.7)
+    assert seen.add("one two three four")
+    assert not seen.add("one two three four five")
+    assert seen.add("one two three four five", limit=0.8)
+    assert seen.twin("one two three four five") == 1
+
+
 def test_signs_alone_are_a_request_too():
     seen = Seen()
     assert seen.add("???") and seen.add("!!") and not seen.add(" ??? ")
