@@ -30,11 +30,12 @@ setup: ## build .venv; only what is missing (first time: about 6 minutes on 2 co
 repro: setup ## run the stages of dvc.yaml that are out of date
 	@dvc repro $(ARGS)
 
-test: setup ## run the tests, less the slow ones (ARGS="-k lamp -x" goes to pytest)
-	@pytest -m "not slow" --benchmark-disable $(ARGS)
+test: setup ## run the tests, less the slow ones and what measures speed (ARGS="-k lamp -x" goes to pytest)
+	@# a file stays with one process: its tests share what takes long to make
+	@pytest -m "not slow" --ignore=tests/benchmarks -n auto --dist loadfile $(ARGS)
 
 test-slow: setup ## run the slow tests
-	@pytest -m slow --benchmark-disable $(ARGS)
+	@pytest -m slow --ignore=tests/benchmarks $(ARGS)
 
 lint: setup ## check style, formatting and types
 	@ruff check . && ruff format --check . && mypy
