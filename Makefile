@@ -19,7 +19,7 @@ export OMP_WAIT_POLICY ?= passive
 BOOTSTRAP := PATH="$(SYSTEM_PATH)" $(PYTHON) tools/bootstrap.py
 
 # The columns to compare experiments by: every knob, and the figures that decide.
-SHOWN := Experiment|State|(lamp|model|score)_|kept$$|metrics/model_.*val_loss|Q4_K_M\.(valid|on_brief|median_ms)$$
+SHOWN := Experiment|State|(lamp|corpus|model|score)_|kept$$|metrics/model_.*val_loss|Q4_K_M\.(valid|on_brief|median_ms)$$
 
 .DEFAULT_GOAL := help
 .PHONY: setup repro test test-slow lint format bench dashboard experiments lock clean help

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -29,19 +29,31 @@ COMMANDS = {
     "gallery": Place(".lamp.gallery", "gallery", "Write a page to browse requests and animated answers in."),
     "cost": Place(".lamp.teachers.cost", "cost", "Estimate what the Anthropic teacher's answers cost."),
     "write-requests": Place(".lamp.teachers.request_writer", "write_requests", "Have a model write further requests."),
+    "corpus": Place(".cli", "corpus", "Look into the corpus, split files, export rows, pin sources."),
+    "review": Place(".corpus.review", "review", "Decide on rows of the safety bucket."),
+}
+CORPUS_COMMANDS = {
+    "analyze": Place(".corpus.analyzing", "analyze", "Sort the rows of any file into buckets, and split it."),
+    "export": Place(".corpus.exporting", "export", "Write the corpus, or a part of it, as Parquet or JSON Lines."),
+    "pin": Place(".corpus.pinning", "pin", "Pin sources to what the hub has now."),
+    "report": Place(".corpus.reporting", "report", "Show what became of each source's items, with examples."),
 }
 
 
 class LazyGroup(click.Group):
     """Imports a command when it is called, so that --help need not wait for torch or numpy."""
 
+    def __init__(self, *args: Any, places: dict[str, Place], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.places = places
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
-        return list(COMMANDS)
+        return list(self.places)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, imported now; None if there is none."""
-        place = COMMANDS.get(cmd_name)
+        place = self.places.get(cmd_name)
         if place is None:
             return None
         command = getattr(importlib.import_module(place.module, __package__), place.attribute)
@@ -52,21 +64,29 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does it, with a suggestion for a name that is nearly right."""
-        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-        if near and args[0] not in COMMANDS:
+        near = difflib.get_close_matches(args[0], self.places, n=1)
+        if near and args[0] not in self.places:
             ctx.fail(f"no command {args[0]!r}; did you mean {near[0]!r}?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands for --help, without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, place.help) for name, place in COMMANDS.items()])
+            formatter.write_dl([(name, place.help) for name, place in self.places.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+@click.group(cls=LazyGroup, places=CORPUS_COMMANDS, context_settings=_HELP)
+def corpus() -> None:
+    """Public instruction sets as one corpus: what is in it, and parts of it as files."""
+
+
+@click.group(cls=LazyGroup, places=COMMANDS, context_settings=_HELP)
 @click.version_option(__version__, prog_name="lampforge")
 def main() -> None:
-    """Small language models that turn a wish into a program for a 172-LED lamp."""
+    """Small language models that turn a wish into a program for a 172-LED lamp, and the corpus for larger ones."""
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Train a LoRA adapter on the base model: loss on the answer and its end token only.
 
 In:   trainset (train.jsonl, val.jsonl), the base model
-Out:  a PEFT adapter folder (safetensors, adapter_config.json, lineage.json), loss curve and metrics
+Out:  a PEFT adapter folder (safetensors, adapter_config.json, lineage.json; taint.json if trainset or base are for
+      research alone), loss curve and metrics
 Holds: the same bytes on the same kind of machine; a killed run goes on from its last checkpoint.
 Run:  python -m stages.model_adapter --trainset data/lamp/trainset --base models/base
 """
@@ -19,7 +20,7 @@ import click
 from . import files, params
 from .command import stage
 from .model import allocator, determinism
-from .tracking import lineage
+from .tracking import lineage, taint
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def main(
     from .model import training
     from .tracking import runs
 
-    chain = _chain(trainset, base, knobs)
+    chain, mark = _chain(trainset, base, knobs), taint.of(trainset, base)
     workplace = training.workplace(checkpoints, chain)
     tracker = runs.Tracker("lamp-training", "model_adapter", chain)
     determinism.pin_torch(knobs.threads, knobs.seed)
@@ -66,7 +67,7 @@ def main(
     rows, validation, too_long = training.datasets(tokenizer, trainset, context, completion_only=True)
     plan = training.Schedule.of(knobs, context)
     adapted, history = training.train(model, tokenizer, rows, validation, plan, workplace, _lora(knobs))
-    _publish(adapted, base, chain, out)
+    _publish(adapted, base, chain, mark, out)
     summary = training.summary(adapted, rows, history, too_long)
     training.write_curves(curves, history)
     files.write_json(metrics, summary)
@@ -101,7 +102,7 @@ def _lora(knobs: Params) -> Any:
     )
 
 
-def _publish(model: Any, base: Path, chain: dict[str, str], out: Path) -> None:
+def _publish(model: Any, base: Path, chain: dict[str, str], mark: str | None, out: Path) -> None:
     with files.published_folder(out) as folder:
         model.save_pretrained(folder)
         (folder / "README.md").unlink(missing_ok=True)
@@ -112,6 +113,7 @@ def _publish(model: Any, base: Path, chain: dict[str, str], out: Path) -> None:
         config["base_model_name_or_path"] = base.as_posix()
         files.write_json(config_path, dict(sorted(config.items())))
         lineage.write(folder, chain)
+        taint.write(folder, mark)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from . import files, params
 from .command import stage
 from .lamp import asking
 from .model import allocator, determinism
-from .tracking import lineage
+from .tracking import lineage, taint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -59,6 +59,7 @@ class Params:
 )
 def main(trainset: Path, out: Path, metrics: Path, curves: Path, checkpoints: Path, params_path: Path) -> None:
     knobs = params.load(Params, "model_base", params_path)
+    taint.refuse_tainted(trainset, "no base model")
     determinism.pin_environment(knobs.threads)
     allocator.keep_freed_memory()
     from .model import training

@@ -3,7 +3,8 @@
 In:   the base model, the adapter
 Out:  a folder with NAME-QUANT.gguf per quant and manifest.json (sha256, bytes, lineage)
 Holds: the same bytes for the same base and adapter; every file carries, as metadata `lampforge.*`, the DVC
-      hashes of its training data, base and adapter and the hash of its parameters, and no time or path.
+      hashes of its training data, base and adapter and the hash of its parameters, and no time or path; what was
+      trained on data for research alone is not exported.
 Run:  python -m stages.model_gguf --base models/base --adapter models/adapters/lamp --out models/gguf
 """
 
@@ -20,7 +21,7 @@ from . import files, params
 from .command import stage
 from .lamp import asking
 from .model import determinism
-from .tracking import lineage
+from .tracking import lineage, taint
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Params:
 @stage(__doc__, base="models/base", adapter="models/adapters/lamp", out="models/gguf")
 def main(base: Path, adapter: Path, out: Path, params_path: Path) -> None:
     knobs = params.load(Params, "model_gguf", params_path)
+    for folder in (base, adapter):
+        taint.refuse_tainted(folder, "no GGUF file")
     determinism.pin_environment(threads=1)
     chain = gguf_lineage(base, adapter, knobs)
     with files.published_folder(out) as folder, tempfile.TemporaryDirectory() as scratch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,11 +21,27 @@ def load(kind: type[Section], section: str, path: Path) -> Section:
 
     config = pydantic.ConfigDict(extra="forbid", strict=True)
     strict = pydantic.dataclasses.dataclass(kind, frozen=True, config=config)
+    checked = _validated(strict, section, path)
+    # As an instance of the class itself, which other processes know, and not of pydantic's double of it.
+    return kind(**{field.name: getattr(checked, field.name) for field in dataclasses.fields(cast(Any, kind))})
+
+
+def value(kind: type[Section], key: str, path: Path) -> Section:
+    """One value that another stage's section holds and this one goes by too: `corpus_sources.sources`.
+
+    kind: its type, such as tuple[str, ...]. Raises UserError as `load` does.
+    """
+    return cast(Section, _validated(kind, key, path))
+
+
+def _validated(kind: Any, key: str, path: Path) -> Any:
+    import pydantic
+
     try:
-        return cast(Section, pydantic.TypeAdapter(strict).validate_json(_as_json(_section(section, path))))
+        return pydantic.TypeAdapter(kind).validate_json(_as_json(_section(key, path)), strict=True)
     except pydantic.ValidationError as error:
         faults = "; ".join(_fault(detail) for detail in error.errors())
-        raise UserError(f"{path}, section {section}: {faults}. Correct the file or the -S option") from None
+        raise UserError(f"{path}, section {key}: {faults}. Correct the file or the -S option") from None
 
 
 def _as_json(value: Any) -> str:

@@ -13,7 +13,7 @@ import yaml
 
 from stages import model_adapter, params
 from stages.errors import UserError
-from stages.tracking import lineage
+from stages.tracking import lineage, taint
 
 ROOT = Path(__file__).resolve().parents[1]
 SECTION = yaml.safe_load((ROOT / "params.yaml").read_text())["model_adapter"]
@@ -49,7 +49,9 @@ def test_mistakes_in_the_parameters_are_reported_together(tmp_path: Path) -> Non
 def test_an_adapter_has_the_same_bytes_whatever_order_peft_writes_its_sets_in(tmp_path: Path) -> None:
     made = []
     for name, modules in (("one", ["q_proj", "down_proj"]), ("two", ["down_proj", "q_proj"])):
-        model_adapter._publish(Adapted(modules), Path("models/base"), {"base": "a", "params": "b"}, tmp_path / name)
+        model_adapter._publish(
+            Adapted(modules), Path("models/base"), {"base": "a", "params": "b"}, None, tmp_path / name
+        )
         made.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert made[0] == made[1]
     assert made[0].keys() == {"adapter_config.json", "adapter_model.safetensors", "lineage.json"}
@@ -57,6 +59,11 @@ def test_an_adapter_has_the_same_bytes_whatever_order_peft_writes_its_sets_in(tm
     assert config["target_modules"] == ["down_proj", "q_proj"]
     assert config["base_model_name_or_path"] == "models/base"
     assert lineage.read(tmp_path / "one") == {"base": "a", "params": "b"}
+
+
+def test_an_adapter_of_research_data_carries_their_mark(tmp_path: Path) -> None:
+    model_adapter._publish(Adapted(["q_proj"]), Path("models/base"), {"base": "a"}, "research", tmp_path / "out")
+    assert taint.of(tmp_path / "out") == "research"
 
 
 def test_the_adapter_is_on_all_linear_layers_with_the_rank_of_the_parameters() -> None:

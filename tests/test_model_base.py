@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from stages import model_base, params
 from stages.errors import UserError
 from stages.lamp import asking
-from stages.tracking import lineage
+from stages.tracking import lineage, taint
 
 ROOT = Path(__file__).resolve().parents[1]
 SECTION = yaml.safe_load((ROOT / "params.yaml").read_text())["model_base"]
@@ -73,6 +74,17 @@ def test_a_missing_training_set_ends_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "absent" in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "base").exists()
+
+
+def test_no_base_model_is_made_of_research_data(tmp_path: Path) -> None:
+    load(tmp_path)
+    taint.write(tmp_path, taint.RESEARCH)
+    options = {"trainset": ".", "out": "base", "params": "params.yaml", "checkpoints": "c"}
+    command = [part for name, path in options.items() for part in (f"--{name}", str(tmp_path / path))]
+    done = CliRunner().invoke(model_base.main, command)
+    assert done.exit_code == 2
+    assert "no base model is made of it" in done.output
     assert not (tmp_path / "base").exists()
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from stages import model_gguf, params
 from stages.errors import UserError
 from stages.lamp import asking
-from stages.tracking import lineage
+from stages.tracking import lineage, taint
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOBS = model_gguf.Params("lamp-nano", ("F16", "Q4_K_M"))
@@ -52,6 +53,21 @@ def test_an_adapter_without_lineage_says_what_to_run(trained: tuple[Path, Path])
     (adapter / "lineage.json").unlink()
     with pytest.raises(UserError, match=r"lineage\.json: no such file; run the stage that makes it"):
         model_gguf.gguf_lineage(base, adapter, KNOBS)
+
+
+@pytest.mark.parametrize("marked", ["base", "adapter"])
+def test_what_was_trained_on_research_data_is_not_exported(
+    trained: tuple[Path, Path], tmp_path: Path, marked: str
+) -> None:
+    base, adapter = trained
+    taint.write(tmp_path / marked, taint.RESEARCH)
+    options = {"base": base, "adapter": adapter, "out": tmp_path / "gguf", "params": ROOT / "params.yaml"}
+    command = [part for name, path in options.items() for part in (f"--{name}", str(path))]
+    done = CliRunner().invoke(model_gguf.main, command)
+    assert done.exit_code == 2
+    assert f"{tmp_path / marked}: marked 'research'" in done.output
+    assert "no GGUF file is made of it" in done.output
+    assert not (tmp_path / "gguf").exists()
 
 
 def test_the_way_of_asking_goes_into_the_file(tmp_path: Path) -> None:

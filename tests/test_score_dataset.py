@@ -59,7 +59,8 @@ def test_imported_rows_old_rows_and_new_rows_go_together(tmp_path: Path) -> None
 def test_each_table_is_a_csv_that_the_pipelines_plots_name(tmp_path: Path) -> None:
     run(tmp_path, row(1), new(2))
     written = {path.name: path for path in (tmp_path / "out" / "plots").iterdir()}
-    plots = [next(iter(plot.values())) for plot in yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"][:-1]]
+    drawn = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
+    plots = [next(iter(plot.values())) for plot in drawn if isinstance(plot, dict) and "score_dataset" in str(plot)]
     wanted = [
         (Path(path).name, {plot["x"], field})
         for plot in plots

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -17,7 +18,13 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+# One source for each bucket of a mix, one of several turns, and one that repeats rows of another.
+SOURCES = [
+    "alpaca_cleaned", "alpaca_cot", "code_alpaca", "gsm8k", "boolq", "glaive_function", "tiny_stories", "trivia_qa",
+    "red_team", "ultrachat", "ultrafeedback",
+]  # fmt: skip
 KNOBS: dict[str, dict[str, Any]] = {
+    "corpus_sources": {"sources": SOURCES},
     "lamp_prompts": {"total": 330},  # a third of it, 110 rows, is trained on
     "lamp_responses": {"teacher": "rule_based", "import_file": "data/seed/imported_answers.jsonl"},
     "model_base": {
@@ -153,8 +160,16 @@ def outputs(*stages: dict[str, Any]) -> list[str]:
 
 
 def pipeline(root: Path = ROOT) -> dict[str, dict[str, Any]]:
-    """The stages of a repository's dvc.yaml, in their order."""
-    return dict(yaml.safe_load((root / "dvc.yaml").read_text())["stages"])
+    """The stages of a repository's dvc.yaml, in their order; a matrix as the stages that DVC makes of it."""
+    sources = yaml.safe_load((root / "params.yaml").read_text())["corpus_sources"]["sources"]
+    found = {}
+    for name, entry in yaml.safe_load((root / "dvc.yaml").read_text())["stages"].items():
+        if "matrix" in entry:
+            text = json.dumps(entry)
+            found |= {f"{name}@{key}": json.loads(text.replace("${item.source}", key)) for key in sources}
+        else:
+            found[name] = entry
+    return found
 
 
 def make(folder: Path) -> Repository:

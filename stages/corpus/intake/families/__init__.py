@@ -1,0 +1,1 @@
+"""One mapper for each schema in which public instruction sets are published."""
