@@ -66,7 +66,8 @@ def test_no_checkpoint_and_no_temporary_file_stays_behind(repository: Repository
 def test_dvc_shows_the_metrics_and_draws_the_plots(repository: Repository, tmp_path: Path) -> None:
     shown = json.loads(repository.run("dvc", "metrics", "show", "--json"))[""]["data"]
     scored = {"score_dataset", "score_bench", "score_quality"}
-    assert {Path(name).stem for name in shown} == {"lamp_screened", "model_base", "model_adapter", *scored}
+    corpus = {"corpus_audit", "corpus_mixes", "corpus_profiles", "corpus_preferences"}
+    assert {Path(name).stem for name in shown} == {"lamp_screened", "model_base", "model_adapter", *scored, *corpus}
     bench = shown["metrics/score_bench.json"]["data"]
     assert bench.keys() == {"F16", "Q4_K_M"}
     assert bench["F16"]["n"] == 21
