@@ -19,7 +19,13 @@ _MANIFEST = "manifest.json"
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True)
-@click.option("--category", "categories", multiple=True, type=click.Choice([one.value for one in Category]), help="Only these; repeat it.")
+@click.option(
+    "--category",
+    "categories",
+    multiple=True,
+    type=click.Choice([one.value for one in Category]),
+    help="Only these; repeat it.",
+)
 @click.option("--source", "keys", multiple=True, metavar="KEY", help="Only these sources; repeat it.")
 @click.option("--licence", "licences", multiple=True, metavar="ID", help="Only rows under these; repeat it.")
 @click.option("--language", "languages", multiple=True, metavar="CODE", help="Only rows in these (en, de, ...).")
