@@ -35,7 +35,11 @@ def corpus(folder: Path, executor: str) -> Path:
     fill = "with some more words to fill it " * 12
     add_source(folder, "a", rows(*(f"{number} {fill}" for number in range(9_000))))
     add_source(folder, "b", rows(*(f"{number} {fill}" for number in range(8_000, 9_500))))
-    return made(folder, corpus_sources={"shard_mb": 1, "executor": executor}, corpus_merged={"executor": executor})
+    return made(
+        folder,
+        corpus_sources={"shard_mb": 1, "executor": executor, "screened": False},
+        corpus_merged={"executor": executor},
+    )
 
 
 def test_two_nodes_write_the_bytes_of_one_process(tmp_path: Path, cluster: None) -> None:
