@@ -13,23 +13,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import click
 
 from .command import stage
-from .corpus.mixture import Bucket, Mix
+from .corpus.mixture import Bucket, Draw, Mix
 
 
 @dataclass(frozen=True)
-class Params:
+class Params(Draw):
     """Section corpus_mixes of params.yaml; its comments say what each key does."""
 
-    seed: int
-    scale: float
-    shortfall: Literal["error", "redistribute", "repeat"]
-    repeat_limit: int
-    executor: Literal["local", "ray"]
     research: bool
     buckets: dict[str, Bucket]
     mixes: dict[str, Mix]
@@ -43,22 +37,14 @@ class Params:
     metrics="metrics/corpus_mixes.json",
 )
 def main(sources: Path, merged: Path, out: Path, metrics: Path, params_path: Path) -> None:
-    from . import files, params
-    from .corpus import merging, mixing, tasks
+    from . import params
+    from .corpus import mixing
 
     knobs = params.load(Params, "corpus_mixes", params_path)
     mixing.check(knobs.buckets, knobs.mixes, f"{params_path}, corpus_mixes")
-    index = merged / merging.INDEX
-    cutting = mixing.Cutting(
-        sources, index, merging.reports(merged, sources), knobs.buckets, knobs.seed, knobs.scale, knobs.shortfall,
-        knobs.repeat_limit, knobs.executor, knobs.research,
-    )  # fmt: skip
-    with tasks.workplace(out, tasks.fingerprint_of([index], knobs)) as place:
-        report = mixing.cut_all(knobs.mixes, cutting, place)
-        files.write_json(place / "out" / mixing.REPORT, report)
-    files.write_json(metrics, mixing.metrics(report))
-    for name, mix in report.items():
-        click.echo(mixing.line(name, mix))
+    places = mixing.Places(sources, merged, out, metrics)
+    for line in mixing.publish(knobs.mixes, knobs.buckets, knobs, places, knobs.research):
+        click.echo(line)
 
 
 if __name__ == "__main__":

@@ -12,23 +12,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import click
 
 from .command import stage
-from .corpus.mixture import Bucket, Mix
+from .corpus.mixture import Bucket, Draw, Mix
 
 
 @dataclass(frozen=True)
-class Params:
+class Params(Draw):
     """Section corpus_profiles of params.yaml; its comments say what each key does."""
 
-    seed: int
-    scale: float
-    shortfall: Literal["error", "redistribute", "repeat"]
-    repeat_limit: int
-    executor: Literal["local", "ray"]
     profiles: dict[str, Mix]
 
 
@@ -40,23 +34,14 @@ class Params:
     metrics="metrics/corpus_profiles.json",
 )
 def main(sources: Path, merged: Path, out: Path, metrics: Path, params_path: Path) -> None:
-    from . import files, params
-    from .corpus import merging, mixing, tasks
+    from . import params
+    from .corpus import mixing
 
     knobs = params.load(Params, "corpus_profiles", params_path)
     buckets = params.value(dict[str, Bucket], "corpus_mixes.buckets", params_path)
     mixing.check(buckets, knobs.profiles, f"{params_path}, corpus_profiles")
-    index = merged / merging.INDEX
-    cutting = mixing.Cutting(
-        sources, index, merging.reports(merged, sources), buckets, knobs.seed, knobs.scale, knobs.shortfall,
-        knobs.repeat_limit, knobs.executor,
-    )  # fmt: skip
-    with tasks.workplace(out, tasks.fingerprint_of([index], knobs, buckets)) as place:
-        report = mixing.cut_all(knobs.profiles, cutting, place)
-        files.write_json(place / "out" / mixing.REPORT, report)
-    files.write_json(metrics, mixing.metrics(report))
-    for name, profile in report.items():
-        click.echo(mixing.line(name, profile))
+    for line in mixing.publish(knobs.profiles, buckets, knobs, mixing.Places(sources, merged, out, metrics)):
+        click.echo(line)
 
 
 if __name__ == "__main__":

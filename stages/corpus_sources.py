@@ -63,7 +63,8 @@ def main(entry: Path, raw: Path, evaluations: Path, copies: Path, out: Path, par
     knobs = params.load(Params, "corpus_sources", params_path)
     described, options = entries.load(entry)
     screening = staging.Screening(knobs.limits, evaluations, copies) if knobs.screened else None
-    inputs = [path for folder in (entry, raw, evaluations, copies) for path in sorted(folder.rglob("*"))]
+    # By default two pairs of these are one folder each.
+    inputs = sorted({path for folder in (entry, raw, evaluations, copies) for path in folder.rglob("*")})
     inputs += [pinning.beside(entry.parent)] if knobs.provider == "hub" else []
     with tasks.workplace(out, tasks.fingerprint_of(inputs, knobs, described, options)) as place:
         counts, unavailable = [], ""

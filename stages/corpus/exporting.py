@@ -11,9 +11,8 @@ from ..errors import UserError, reports_user_errors
 from .source import Category
 
 if TYPE_CHECKING:
+    from .tasks import Executor
     from .writing import Format
-
-_MANIFEST = "manifest.json"
 
 
 @click.command()
@@ -33,7 +32,9 @@ _MANIFEST = "manifest.json"
 @click.option("--merged", type=click.Path(path_type=Path), default="data/corpus/merged", show_default=True)
 @click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @reports_user_errors
-def export(out: Path, sources: Path, merged: Path, executor: str, **wanted: Any) -> None:
+def export(
+    out: Path, sources: Path, merged: Path, executor: Executor, languages: tuple[str, ...], **wanted: Any
+) -> None:
     """Write the rows of the corpus to folder OUT, in parts, in the corpus's order.
 
     Each row has instruction, input, output, history (the turns before), system, and metadata: _id, _source,
@@ -50,19 +51,21 @@ def export(out: Path, sources: Path, merged: Path, executor: str, **wanted: Any)
     _check_free(out)
     chosen = [report for report in merging.reports(merged, sources) if _is_wanted(report, **wanted)]
     if not chosen:
-        raise UserError(f"{merged}: no source matches; `{merged / _MANIFEST}` lists their categories and licences")
+        raise UserError(
+            f"{merged}: no source matches; `{merged / merging.MANIFEST}` lists their categories and licences"
+        )
     origins = writing.origins(sources, chosen)
     index = merged / merging.INDEX
-    with tasks.workplace(out, tasks.fingerprint_of([index], form, sorted(wanted.items()))) as place:
+    with tasks.workplace(out, tasks.fingerprint_of([index], form, languages, sorted(wanted.items()))) as place:
         calls = [
             tasks.Task(
                 f"{number:05}",
                 writing.whole,
-                (origin, index, wanted["languages"], place / "out" / f"part-{number:05}.{form}", form),
+                (origin, index, languages, place / "out" / f"part-{number:05}.{form}", form),
             )
             for number, origin in enumerate(origins)
         ]
-        counts = tasks.run(calls, place / "receipts", "ray" if executor == "ray" else "local", "export")
+        counts = tasks.run(calls, place / "receipts", executor, "export")
     rows, size = sum(count["rows"] for count in counts), sum(count["bytes"] for count in counts)
     click.echo(f"{out}: {rows:,} rows in {len(origins):,} parts, {size / 1e6:,.1f} MB")
 
@@ -81,7 +84,6 @@ def _is_wanted(
     categories: tuple[str, ...],
     keys: tuple[str, ...],
     licences: tuple[str, ...],
-    languages: tuple[str, ...],
 ) -> bool:
     return (
         (not categories or report["category"] in categories)

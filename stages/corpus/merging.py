@@ -16,8 +16,6 @@ import numpy as np
 from .. import files
 from . import store
 from .keys import VERSION as KEY_VERSION
-from .store import FACTS_FILE as FACTS
-from .store import REPORT_FILE as REPORT
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,7 +53,7 @@ class Staged(NamedTuple):
     @classmethod
     def read(cls, folder: Path) -> Staged:
         """The source in a folder that stage corpus_sources made. Raises UserError where it is none."""
-        return cls(folder.name, folder, files.read_json(folder / REPORT))
+        return cls(folder.name, folder, files.read_json(folder / store.REPORT_FILE))
 
     @property
     def priority(self) -> int:
@@ -74,7 +72,7 @@ def winners(part: int, sources: Sequence[Staged], unwanted: Sequence[str], revie
     import polars as pl
     import pyarrow as pa
 
-    tables = [store.read_facts(source.folder / FACTS, part, ["rid", "key", "verdict"]) for source in sources]
+    tables = [store.read_facts(source.folder / store.FACTS_FILE, part, ["rid", "key", "verdict"]) for source in sources]
     rows = pl.DataFrame(pl.from_arrow(pa.concat_tables(tables).unify_dictionaries()))
     banned = [source.priority for source in sources if source.key in unwanted]
     if banned:
@@ -231,7 +229,7 @@ def manifest(counts: pl.DataFrame, content: str, sources: Sequence[Staged]) -> d
         "licences": _by(kept, "licence"),
         "languages": _by(kept, "lang"),
         "sources": {key: _source(key, report, of_source) for key, report in reports.items()},
-        "inputs": {source.key: _sha256(source.folder / FACTS) for source in sources},
+        "inputs": {source.key: _sha256(source.folder / store.FACTS_FILE) for source in sources},
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,12 +26,8 @@ class Cutting(NamedTuple):
     index_file: Path
     reports: Sequence[dict[str, Any]]
     buckets: Mapping[str, mixture.Bucket]
-    seed: int
-    scale: float
-    policy: mixture.Shortfall
-    limit: int
-    executor: tasks.Executor
-    research: bool = False
+    draw: mixture.Draw
+    research: bool
     """Also rows that people rejected or have not looked at; whatever is cut this way is marked (tracking/taint.py)."""
 
     @property
@@ -63,6 +59,33 @@ def check(buckets: Mapping[str, mixture.Bucket], mixes: Mapping[str, mixture.Mix
         raise UserError(f"{where}: {'; '.join(faults)}. Correct the file or the -S option")
 
 
+class Places(NamedTuple):
+    """Where a stage that cuts mixes finds the sources and the merged corpus, and leaves the mixes and their metrics."""
+
+    sources: Path
+    merged: Path
+    out: Path
+    metrics: Path
+
+
+def publish(
+    mixes: Mapping[str, mixture.Mix],
+    buckets: Mapping[str, mixture.Bucket],
+    draw: mixture.Draw,
+    places: Places,
+    research: bool = False,
+) -> Iterator[str]:
+    """Cut the mixes, publish them with their report and metrics, and yield a line for each of them."""
+    index = places.merged / merging.INDEX
+    reports = merging.reports(places.merged, places.sources)
+    cutting = Cutting(places.sources, index, reports, buckets, draw, research)
+    with tasks.workplace(places.out, tasks.fingerprint_of([index], mixes, buckets, draw, research)) as place:
+        report = cut_all(mixes, cutting, place)
+        files.write_json(place / "out" / REPORT, report)
+    files.write_json(places.metrics, metrics(report))
+    yield from (line(name, mix) for name, mix in report.items())
+
+
 def cut_all(mixes: Mapping[str, mixture.Mix], cutting: Cutting, place: Path) -> dict[str, Any]:
     """Write each mix to place/out/<name>/part-*.parquet; returns what each consists of, as written."""
     everything = surviving(cutting)
@@ -70,9 +93,9 @@ def cut_all(mixes: Mapping[str, mixture.Mix], cutting: Cutting, place: Path) -> 
     for name, mix in mixes.items():
         rows = everything.filter(everything["category"].is_in(mix.categories)) if mix.categories else everything
         available = dict(rows.group_by("bucket").len().iter_rows())
-        wanted = max(1, round(mix.rows * cutting.scale)) if mix.rows else 0
-        plans = mixture.plan(name, mix, wanted, available, cutting.policy, cutting.limit)
-        drawn = _labelled(mixture.chosen(rows, plans, cutting.seed, name), rows)
+        wanted = max(1, round(mix.rows * cutting.draw.scale)) if mix.rows else 0
+        plans = mixture.plan(name, mix, wanted, available, cutting.draw.shortfall, cutting.draw.repeat_limit)
+        drawn = _labelled(mixture.chosen(rows, plans, cutting.draw.seed, name), rows)
         written(drawn, name, cutting, place)
         marked = {taint.FIELD: cutting.mark} if cutting.mark else {}
         report[name] = marked | _report(mix, wanted, plans, place / "out" / name)
@@ -126,7 +149,7 @@ def written(drawn: pl.DataFrame, name: str, cutting: Cutting, place: Path) -> No
         tasks.Task(extract.stem, writing.extract, (origin, folder / _CHOSEN, extract))
         for origin, extract in zip(origins, extracts, strict=True)
     ]
-    tasks.run(calls, folder / "receipts", cutting.executor, f"{name}: reading")
+    tasks.run(calls, folder / "receipts", cutting.draw.executor, f"{name}: reading")
     (place / "out" / name).mkdir(exist_ok=True)
     parts = range(max(1, -(-drawn.height // writing.PART_ROWS)))
     calls = [
@@ -137,7 +160,7 @@ def written(drawn: pl.DataFrame, name: str, cutting: Cutting, place: Path) -> No
         )
         for number in parts
     ]
-    tasks.run(calls, folder / "receipts", cutting.executor, f"{name}: writing")
+    tasks.run(calls, folder / "receipts", cutting.draw.executor, f"{name}: writing")
     for extract in extracts:
         extract.unlink(missing_ok=True)
 

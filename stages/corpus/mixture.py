@@ -31,6 +31,17 @@ class Bucket:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """How rows are drawn, the same for all mixes of a stage: what the parameters of such a stage begin with."""
+
+    seed: int
+    scale: float
+    shortfall: Shortfall
+    repeat_limit: int
+    executor: Literal["local", "ray"]
+
+
+@dataclass(frozen=True)
 class Mix:
     """How many rows of which buckets, and how they are trained on."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .. import files
 from ..tracking import taint
+from .merging import Fate
 
 if TYPE_CHECKING:
     import polars as pl
@@ -94,7 +95,7 @@ def whole(origin: Origin, index: Path, languages: Sequence[str], out: Path, form
     import polars as pl
 
     first, last = _range(origin.file)
-    lines = pl.scan_parquet(index).filter(pl.col("rid").is_between(first, last), pl.col("fate") == "kept")
+    lines = pl.scan_parquet(index).filter(pl.col("rid").is_between(first, last), pl.col("fate") == Fate.KEPT.value)
     if languages:
         lines = lines.filter(pl.col("lang").cast(pl.String).is_in(languages))
     stay = lines.select("rid", *LABELS).collect()

@@ -40,9 +40,13 @@ class Family:
     whole_files: bool = False
 
 
+DETAIL = 200
+"""Characters of a reject's detail."""
+
+
 def shown(value: Any) -> str:
     """A value as a reject's detail shows it: short, however large or deeply nested it is."""
-    return _SHORT.repr(value)[:160]
+    return _SHORT.repr(value)[:DETAIL]
 
 
 def text_of(record: Record, name: str) -> str | Reject:
@@ -54,7 +58,7 @@ def text_of(record: Record, name: str) -> str | Reject:
         return Reject(Reason.MISSING_FIELD, f"no {name}; it has {', '.join(map(str, record)) or 'no fields'}"[:200])
     if value is None:
         return ""
-    return Reject(Reason.WRONG_TYPE, f"{name} is {type(value).__name__}: {shown(value)}")
+    return Reject(Reason.WRONG_TYPE, f"{name} is {type(value).__name__}: {shown(value)}"[:DETAIL])
 
 
 def completed(row: Row) -> Row | Reject:
@@ -67,5 +71,7 @@ def completed(row: Row) -> Row | Reject:
 
 
 _MISSING = object()
+# Unlike repr, bounded in depth and width: junk may be nested deeper than Python recurses, or megabytes wide.
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 120
+_SHORT.maxlevel = 3

@@ -22,10 +22,11 @@ def finished(
 
     Interrupted, it can be called again: the shards' own files go last.
     """
+    import pyarrow.parquet as pq
+
     report = folder / store.REPORT_FILE
     if not report.exists():
-        numbers = range(len(counts))
-        facts = list(_facts(folder, numbers))
+        facts = [pq.read_table(folder / f"facts-{number:05}.parquet") for number in range(len(counts))]
         store.write_facts(folder / store.FACTS_FILE, facts)
         store.write_lines(folder / store.LINES_FILE, facts)
         files.write_rows(folder / store.REJECTS_FILE, _rejects(folder, counts))
@@ -37,14 +38,6 @@ def finished(
             rows.unlink()  # behind the cap
     result: dict[str, Any] = files.read_json(report)
     return result
-
-
-def _facts(folder: Path, numbers: Sequence[int]) -> Iterator[Any]:
-    import pyarrow.parquet as pq
-
-    for number in numbers:
-        table = pq.read_table(folder / f"facts-{number:05}.parquet")
-        yield table.sort_by("rid")
 
 
 def _rejects(folder: Path, counts: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -72,28 +72,28 @@ def stage(job: Job, number: int, shard: reading.Shard, limit: int | None = None)
     """
     name = f"{number:05}"
     first = store.row_id(job.source.priority, number, 0)
-    kept, tables, verdicts = 0, [], Counter[str]()
+    kept, verdicts = 0, Counter[str]()
     examples: list[dict[str, Any]] = []
     size = tokens = labelled = 0
     with (
         files.published_file(job.folder / f"rejects-{name}.jsonl") as rejects,
         rejects.open("wb") as log,
-        store.parquet(job.folder / f"rows-{name}.parquet", store.ROWS) as writer,
+        store.parquet(job.folder / f"rows-{name}.parquet", store.ROWS) as texts,
+        store.parquet(job.folder / f"facts-{name}.parquet", store.FACTS) as facts,
     ):
         count = _Count(shard.file.name, log)
         rows = _rows(job, shard, count)
         if limit is not None:
             rows = islice(rows, limit)
         while batch := list(islice(rows, store.ROW_GROUP)):
-            table = _written(job, first + kept, batch, writer)
-            tables.append(table)
+            table = _written(job, first + kept, batch, texts)
+            facts.write_table(table)
             examples += [_example(row) for row, _ in batch[: EXAMPLES - len(examples)]]
             kept += len(batch)
             labelled += sum(1 for row, _ in batch if row.safety_label)
             tokens += _sum(table, "tokens")
             size += _sum(table, "bytes")
             verdicts.update(filter(None, table.column("verdict").to_pylist()))
-    store.write_facts(job.folder / f"facts-{name}.parquet", tables)
     return {
         "file": shard.file.name, "records": count.records, "items": count.items, "kept": kept,
         "rejected": dict(sorted(count.reasons.items())), "screened_out": dict(sorted(verdicts.items())),
@@ -164,7 +164,5 @@ def _files(screening: Screening, evaluation: evaluations.Evaluation) -> list[Pat
 
 
 def _example(row: Row) -> dict[str, Any]:
-    shown = {
-        name: value if name == "history" else str(value)[:_SHOWN] for name, value in row._asdict().items() if value
-    }
-    return shown
+    fields = ((name, value) for name, value in row._asdict().items() if value)
+    return {name: value if name == "history" else str(value)[:_SHOWN] for name, value in fields}

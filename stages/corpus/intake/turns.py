@@ -15,29 +15,16 @@ rules:
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..row import Reason, Reject, Row, Turn
+from .family import DETAIL, shown
 
 SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
 
 Message = tuple[str, str]
 """Role (system, user or assistant) and text."""
-
-_DETAIL = 200
-"""Characters of a reject's detail."""
-
-# Unlike repr, bounded in depth and width: junk may be nested deeper than Python recurses, or megabytes wide.
-_REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = 120
-_REPR.maxlevel = 3
-
-
-def shown(value: Any) -> str:
-    """A value as the detail of a reject shows it."""
-    return _REPR.repr(value)[:_DETAIL]
 
 
 def from_messages(messages: Iterable[Message]) -> tuple[str, tuple[Turn, ...], str, str] | Reject:
@@ -64,16 +51,16 @@ def from_messages(messages: Iterable[Message]) -> tuple[str, tuple[Turn, ...], s
             elif asked:
                 answer = f"{answer}\n\n{text}" if answer else text
             elif silent_user:
-                return Reject(Reason.EMPTY_INSTRUCTION, f"the user says nothing before {text!r}"[:_DETAIL])
+                return Reject(Reason.EMPTY_INSTRUCTION, f"the user says nothing before {text!r}"[:DETAIL])
             else:
-                return Reject(Reason.BAD_ROLE_ORDER, f"begins with the assistant: {text!r}"[:_DETAIL])
+                return Reject(Reason.BAD_ROLE_ORDER, f"begins with the assistant: {text!r}"[:DETAIL])
         elif role == SYSTEM:
             if asked and text:
-                return Reject(Reason.BAD_ROLE_ORDER, f"system message after the first turn: {text!r}"[:_DETAIL])
+                return Reject(Reason.BAD_ROLE_ORDER, f"system message after the first turn: {text!r}"[:DETAIL])
             if text:
                 system = f"{system}\n\n{text}" if system else text
         else:
-            return Reject(Reason.BAD_ROLE_ORDER, f"role {role!r} says {text!r}"[:_DETAIL])
+            return Reject(Reason.BAD_ROLE_ORDER, f"role {role!r} says {text!r}"[:DETAIL])
     if answer:
         return system, tuple(turns), asked, answer
     if turns:
@@ -82,7 +69,7 @@ def from_messages(messages: Iterable[Message]) -> tuple[str, tuple[Turn, ...], s
     if not asked:
         return Reject(Reason.NO_ANSWERED_TURN, "neither a question nor an answer")
     reason = Reason.EMPTY_OUTPUT if silent_assistant else Reason.NO_ANSWERED_TURN
-    return Reject(reason, f"nothing answers {asked!r}"[:_DETAIL])
+    return Reject(reason, f"nothing answers {asked!r}"[:DETAIL])
 
 
 def spoken(value: Any, role_field: str, text_field: str, roles: Mapping[str, str]) -> list[Message] | Reject:
@@ -91,19 +78,19 @@ def spoken(value: Any, role_field: str, text_field: str, roles: Mapping[str, str
     A text that is null is empty; whatever else is no list of objects with two texts is rejected.
     """
     if not isinstance(value, list):
-        return Reject(Reason.WRONG_TYPE, f"the messages are {type(value).__name__}: {shown(value)}"[:_DETAIL])
+        return Reject(Reason.WRONG_TYPE, f"the messages are {type(value).__name__}: {shown(value)}"[:DETAIL])
     messages = []
     for message in value:
         try:
             role, text = message[role_field], message[text_field]
         except KeyError as error:
-            return Reject(Reason.MISSING_FIELD, f"a message has no {error}: {shown(message)}"[:_DETAIL])
+            return Reject(Reason.MISSING_FIELD, f"a message has no {error}: {shown(message)}"[:DETAIL])
         except (TypeError, IndexError):
-            return Reject(Reason.WRONG_TYPE, f"a message is {type(message).__name__}: {shown(message)}"[:_DETAIL])
+            return Reject(Reason.WRONG_TYPE, f"a message is {type(message).__name__}: {shown(message)}"[:DETAIL])
         if text is None:
             text = ""
         if not isinstance(role, str) or not isinstance(text, str):
-            return Reject(Reason.WRONG_TYPE, f"a message whose role or text is no string: {shown(message)}"[:_DETAIL])
+            return Reject(Reason.WRONG_TYPE, f"a message whose role or text is no string: {shown(message)}"[:DETAIL])
         messages.append((roles.get(role, role), text))
     return messages
 

@@ -21,8 +21,7 @@ from enum import StrEnum
 import orjson
 
 from ...row import Reason, Reject, Row
-from .. import turns
-from ..family import Family, Record, completed, text_of
+from ..family import Family, Record, completed, shown, text_of
 
 
 class Schema(StrEnum):
@@ -98,15 +97,15 @@ def _code_contests(item: Record, language: Language) -> Row | Reject:
         return description
     solutions = item.get("solutions")
     if not isinstance(solutions, dict):
-        return Reject(Reason.WRONG_TYPE, f"solutions is {type(solutions).__name__}: {turns.shown(solutions)}"[:200])
+        return Reject(Reason.WRONG_TYPE, f"solutions is {type(solutions).__name__}: {shown(solutions)}"[:200])
     languages, programs = solutions.get("language"), solutions.get("solution")
     if not isinstance(languages, list) or not isinstance(programs, list) or len(languages) != len(programs):
-        return Reject(Reason.WRONG_TYPE, f"solutions is no language for each solution: {turns.shown(solutions)}"[:200])
+        return Reject(Reason.WRONG_TYPE, f"solutions is no language for each solution: {shown(solutions)}"[:200])
     wanted = _NUMBERS[language]
     for number, program in zip(languages, programs, strict=True):
         if number == wanted and isinstance(program, str) and program.strip():
             return _row(description, "", program, language)
-    return Reject(Reason.NO_SOLUTION_IN_LANGUAGE, f"none in {language}, but in {turns.shown(languages)}"[:200])
+    return Reject(Reason.NO_SOLUTION_IN_LANGUAGE, f"none in {language}, but in {shown(languages)}"[:200])
 
 
 def _row(problem: str, starter: str, program: str, language: Language) -> Row | Reject:

@@ -27,7 +27,7 @@ import orjson
 
 from ...row import Reason, Reject, Row
 from .. import tool_calls, turns
-from ..family import Family, Record, completed, text_of
+from ..family import Family, Record, completed, shown, text_of
 
 
 class Schema(StrEnum):
@@ -77,25 +77,23 @@ def _objects(item: Record, name: str) -> list[Any] | Reject:
     if value is None:
         return Reject(Reason.MISSING_FIELD, f"no {name}; it has {', '.join(map(str, item))}"[:200])
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        return Reject(Reason.WRONG_TYPE, f"{name} is no list of objects: {turns.shown(value)}"[:200])
+        return Reject(Reason.WRONG_TYPE, f"{name} is no list of objects: {shown(value)}"[:200])
     return value
 
 
 def _row(asked: str, tools: list[Any], calls: list[Any], history: tuple[tuple[str, str], ...] = ()) -> Row | Reject:
     if not tool_calls.is_calls(calls):
-        return Reject(Reason.WRONG_TYPE, f"no calls with name and arguments: {turns.shown(calls)}"[:200])
+        return Reject(Reason.WRONG_TYPE, f"no calls with name and arguments: {shown(calls)}"[:200])
     prompt, answer = tool_calls.tools_prompt(tools), tool_calls.json_text(calls)
     if prompt is None or answer is None:
-        return Reject(Reason.WRONG_TYPE, f"tools or calls that JSON cannot carry: {turns.shown(calls)}"[:200])
+        return Reject(Reason.WRONG_TYPE, f"tools or calls that JSON cannot carry: {shown(calls)}"[:200])
     return completed(Row(asked, "", answer if calls else "", history, prompt if tools else ""))
 
 
 def _bfcl(item: Record) -> Row | Reject:
     conversations = item.get("question")
     if not isinstance(conversations, list) or len(conversations) != 1:
-        return Reject(
-            Reason.WRONG_TYPE, f"question is no list with one conversation: {turns.shown(conversations)}"[:200]
-        )
+        return Reject(Reason.WRONG_TYPE, f"question is no list with one conversation: {shown(conversations)}"[:200])
     messages = turns.spoken(conversations[0], "role", "content", {})
     if isinstance(messages, Reject):
         return messages

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...row import Reason, Reject, Row
-from ..family import Family, Record
-from ..turns import row_of, shown, spoken
+from ..family import Family, Record, shown
+from ..turns import row_of, spoken
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import cycle
 
 from ...row import Reason, Reject, Row
-from ..family import Family, Record
-from ..turns import ASSISTANT, USER, row_of, shown
+from ..family import Family, Record, shown
+from ..turns import ASSISTANT, USER, row_of
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...row import Reason, Reject, Row
-from ..family import Family, Record
-from ..turns import ASSISTANT, USER, Message, row_of, shown, spoken
+from ..family import Family, Record, shown
+from ..turns import ASSISTANT, USER, Message, row_of, spoken
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from enum import StrEnum
 from typing import Any
 
 from ...row import Reason, Reject, Row
-from ..family import Family, Record, completed, text_of
+from ..family import Family, Record, completed, shown, text_of
 
 
 class Several(StrEnum):
@@ -54,7 +54,7 @@ class Options:
 def map_item(item: Record, options: Options) -> Row | Reject:
     """The question as instruction and its answer as output."""
     if not isinstance(item, dict):
-        return Reject(Reason.NOT_AN_OBJECT, f"a {type(item).__name__}: {_shown(item)}")
+        return Reject(Reason.NOT_AN_OBJECT, f"a {type(item).__name__}: {shown(item)}")
     try:
         return _row(item, options)
     except RecursionError:  # Python shows and writes no lists nested about 1,000 deep
@@ -97,7 +97,7 @@ def _judged_wrong(item: Record, options: Options) -> Reject | None:
     if label is None or label == -1:  # -1 is how the hub writes a label that is hidden
         return Reject(Reason.UNLABELLED, f"{options.label} is {label}")
     if not isinstance(label, int):
-        return Reject(Reason.WRONG_TYPE, f"{options.label} is {type(label).__name__}: {_shown(label)}")
+        return Reject(Reason.WRONG_TYPE, f"{options.label} is {type(label).__name__}: {shown(label)}")
     if label != options.right:
         return Reject(Reason.LABELLED_WRONG, f"{options.label} is {label}, not {options.right}")
     return None
@@ -121,7 +121,7 @@ def _of_object(value: dict[str, Any], name: str) -> str | Reject:
         return Reject(Reason.MISSING_FIELD, f"{name} has no value; it has {fields}"[:200])
     best = _of_scalar(value["value"])
     if best is None and value["value"] is not None:
-        return Reject(Reason.WRONG_TYPE, f"{name}.value is {type(value['value']).__name__}: {_shown(value['value'])}")
+        return Reject(Reason.WRONG_TYPE, f"{name}.value is {type(value['value']).__name__}: {shown(value['value'])}")
     if best and best != _WITHHELD:
         return best
     aliases = value.get("aliases")
@@ -135,7 +135,7 @@ def _of_list(values: list[Any], options: Options) -> str | Reject:
         if text is None:
             if value is None and options.several is Several.FIRST:
                 continue
-            return Reject(Reason.WRONG_TYPE, f"{options.answer} holds a {type(value).__name__}: {_shown(values)}")
+            return Reject(Reason.WRONG_TYPE, f"{options.answer} holds a {type(value).__name__}: {shown(values)}")
         if text and options.several is Several.FIRST:
             return text
         texts.append(text)
@@ -155,10 +155,6 @@ def _with_backslashes(text: str) -> str:
     if _CONTROL.isdisjoint(text):
         return text
     return _BROKEN_COMMAND.sub(lambda match: _ESCAPES[match[0]], text)
-
-
-def _shown(value: Any) -> str:
-    return repr(value)[:150]
 
 
 _DELETED = frozenset({"[deleted]", "[removed]"})

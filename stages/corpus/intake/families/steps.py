@@ -13,11 +13,10 @@ a target: a trace with a step that is labelled wrong is rejected, and so is one 
 from __future__ import annotations
 
 import re
-import reprlib
 from dataclasses import dataclass
 
 from ...row import Reason, Reject, Row
-from ..family import Family, Record, completed, text_of
+from ..family import Family, Record, completed, shown, text_of
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,7 @@ def _not_right(number: int, step: str, label: object) -> Reject:
 
 
 def _of_wrong_type(name: str, value: object) -> Reject:
-    # reprlib, as repr does not get to the bottom of what JSON may nest.
-    return Reject(Reason.WRONG_TYPE, f"{name} is {type(value).__name__}: {reprlib.repr(value)}")
+    return Reject(Reason.WRONG_TYPE, f"{name} is {type(value).__name__}: {shown(value)}")
 
 
 _CALCULATION = re.compile(r"<<[^<>=]*=[^<>]*>>")

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...row import Reason, Reject, Row
-from ..family import Family, Record
-from ..turns import ASSISTANT, USER, Message, row_of, shown
+from ..family import Family, Record, shown
+from ..turns import ASSISTANT, USER, Message, row_of
 
 
 @dataclass(frozen=True)
