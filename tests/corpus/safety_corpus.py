@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from click.testing import CliRunner
 
-from stages import corpus_merged
 from stages.corpus import review_log, store
 from stages.corpus.intake.safety import Severity
 from stages.corpus.review_log import Decision
 from stages.corpus.row import Row
-from tests.corpus.toy_corpus import PARAMS, add_source, keys, rows, stage_source, write_params
+from tests.corpus import toy_corpus
+from tests.corpus.toy_corpus import add_source, keys, rows, stage_source, write_params
 
 _SEVERITY = {"high": ("harmful", "cyberattack"), "medium": ("harmful", "privacy"), "low": ("unharmful", "benign")}
 
@@ -53,17 +52,12 @@ def made(folder: Path, **merged: Any) -> Path:
 
 
 def params(folder: Path, **merged: Any) -> None:
-    # The attacks are nearly alike, on purpose.
-    near = PARAMS["corpus_merged"]["near_duplicates"] | {"enabled": False}
-    knobs = {"caps": {}, "exclude_licences": [], "unreviewed": "keep", "near_duplicates": near} | merged
-    write_params(folder, corpus_sources={"screened": False}, corpus_merged=knobs)
+    write_params(folder, corpus_sources={"screened": False}, corpus_merged=merged)
 
 
 def merge(folder: Path) -> Any:
     """Merge again, with the reviews in the folder."""
-    names = {"sources": "sources", "out": "merged", "params": "params.yaml", "reviews": "reviews.jsonl"}
-    arguments = [part for name, place in names.items() for part in (f"--{name}", str(folder / place))]
-    done = CliRunner().invoke(corpus_merged.main, arguments)
+    done = toy_corpus.merge(folder)
     assert done.exit_code == 0, done.output
     return done
 

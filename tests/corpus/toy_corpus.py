@@ -72,8 +72,9 @@ def stage_source(folder: Path, key: str) -> Any:
 
 
 def merge(folder: Path) -> Any:
-    """Run stage corpus_merged; returns click's result."""
-    arguments = ["--sources", folder / "sources", "--out", folder / "merged", "--params", folder / "params.yaml"]
+    """Run stage corpus_merged, with the reviews in the folder, if there are any; returns click's result."""
+    names = {"sources": "sources", "reviews": "reviews.jsonl", "out": "merged", "params": "params.yaml"}
+    arguments = [part for name, place in names.items() for part in (f"--{name}", folder / place)]
     return CliRunner().invoke(corpus_merged.main, list(map(str, arguments)))
 
 

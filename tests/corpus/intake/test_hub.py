@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,6 @@ from tests.corpus.intake import hub_client, hub_server
 from tests.corpus.intake.hub_server import Answer, Cut, Hub
 
 BIG = bytes(range(256)) * 400
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Hub]:
-    with hub_server.served() as hub:
-        yield hub
-
-
-@pytest.fixture(scope="module")
-def client(server: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[hub_client.Client]:
-    with hub_client.started(server.url, tmp_path_factory.mktemp("hub")) as client:
-        yield client
 
 
 _NUMBERS = count()

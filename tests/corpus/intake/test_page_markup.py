@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.corpus.intake.page_markup import is_page_markup, to_markdown
-from tests.corpus.intake.families.chats import SOURCES, lines
+from tests.corpus.intake.families.mapping import SOURCES, lines
 
 WRAPPER = '<div class="markdown prose w-full break-words dark:prose-invert light">'
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from click.testing import CliRunner
 
 from stages.corpus.intake import pinning
 from stages.errors import UserError
-from tests.corpus.intake import hub_client, hub_server
+from tests.corpus.intake import hub_client
 from tests.corpus.intake.hub_server import Answer, Hub, Repository
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,18 +21,6 @@ source:
 options: {{}}
 """
 CONVERTED = "refs/convert/parquet"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Hub]:
-    with hub_server.served() as hub:
-        yield hub
-
-
-@pytest.fixture(scope="module")
-def client(server: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[hub_client.Client]:
-    with hub_client.started(server.url, tmp_path_factory.mktemp("hub")) as client:
-        yield client
 
 
 class Setting:

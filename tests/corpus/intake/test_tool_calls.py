@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.corpus.intake import tool_calls
-from tests.corpus.intake.families.chats import DEEP
+from tests.corpus.intake.families.mapping import DEEP
 
 
 def call(name, **arguments):

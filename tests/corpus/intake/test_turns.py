@@ -4,7 +4,7 @@ import pytest
 
 from stages.corpus.intake.turns import from_messages, row_of, shown, spoken
 from stages.corpus.row import Reject, Row
-from tests.corpus.intake.families.chats import DEEP, rejected
+from tests.corpus.intake.families.mapping import DEEP, rejected
 
 NAMES = {"S": "system", "U": "user", "A": "assistant"}
 

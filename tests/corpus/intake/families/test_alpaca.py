@@ -10,20 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import params
-from stages.corpus.intake.families.alpaca import FAMILY, Options, map_item
+from stages.corpus.intake.families.alpaca import Options, map_item
 from stages.corpus.row import Reason, Reject, Row
-from stages.corpus.source import Source
+from tests.corpus.intake.families.mapping import JSON, bundled
 
 ROOT = Path(__file__).resolve().parents[4]
-SOURCES = ROOT / "data" / "seed" / "corpus" / "sources"
 GPTEACHER = ROOT.parent / "shared" / "data" / "raw" / "gpteacher" / "roleplay-simple-deduped-roleplay-instruct.json"
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
 
 
 def record(instruction="Name a colour.", given="", output="Green."):
@@ -32,15 +24,6 @@ def record(instruction="Name a colour.", given="", output="Green."):
 
 def mapped(item, **options):
     return map_item(item, Options(**options))
-
-
-def sample(key):
-    folder = SOURCES / key
-    source = params.load(Source, "source", folder / "source.yaml")
-    text = (folder / source.sample).read_bytes()
-    lines = text.split(b"\n")
-    rows = orjson.loads(text) if source.sample.endswith(".json") else [orjson.loads(line) for line in lines if line]
-    return rows, params.load(FAMILY.options, "options", folder / "source.yaml")
 
 
 def test_a_record_becomes_a_row_field_by_field():
@@ -182,7 +165,7 @@ def test_real_rows_keep_all_their_text():
     ],
 )
 def test_the_bundled_sample_maps(key, kept, rejects):
-    items, options = sample(key)
+    items, options = bundled(key)
     results = [map_item(item, options) for item in items]
     assert sum(isinstance(result, Row) for result in results) == kept
     assert collections.Counter(result.reason for result in results if isinstance(result, Reject)) == rejects
@@ -191,7 +174,7 @@ def test_the_bundled_sample_maps(key, kept, rejects):
 def test_the_samples_of_alpaca_and_its_collection_overlap_as_the_sets_do():
     rows = {}
     for key in ("alpaca_cleaned", "alpaca_cot"):
-        items, options = sample(key)
+        items, options = bundled(key)
         rows[key] = [row for item in items if isinstance(row := map_item(item, options), Row)]
     exact = set(rows["alpaca_cleaned"]) & set(rows["alpaca_cot"])
     loose = [{" ".join("\0".join(row[:3]).split()).casefold() for row in found} for found in rows.values()]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from stages.corpus.intake.families.code_doc import FAMILY, Options, Schema, map_item
 from stages.corpus.row import Reject, Row
-from tests.corpus.intake.families import bundled
-from tests.corpus.intake.families.chats import DEEP, JUNK, lines, real, rejected
+from tests.corpus.intake.families import mapping
+from tests.corpus.intake.families.mapping import DEEP, JUNK, lines, real, rejected
 
 DOCUMENTED, FILE = Options(Schema.DOCUMENTED), Options(Schema.FILE)
 
@@ -194,12 +194,12 @@ def test_a_deep_value_in_a_field_that_is_not_read_harms_nothing():
     ],
 )
 def test_the_bundled_samples_map_as_they_should(key, counts):
-    assert bundled.counts(key, FAMILY) == counts
+    assert mapping.counts(key, FAMILY) == counts
 
 
 @pytest.mark.parametrize("key", ["the_stack", "starcoder"])
 def test_both_sides_of_a_bundled_file_parse_and_are_the_file(key):
-    for record, row in bundled.mapped(key, FAMILY):
+    for record, row in mapping.mapped(key, FAMILY):
         if isinstance(row, Row):
             assert "".join(record["content"].lstrip("\ufeff").split()).endswith(
                 "".join((row.input + row.output).split())
@@ -210,6 +210,6 @@ def test_both_sides_of_a_bundled_file_parse_and_are_the_file(key):
 
 
 def test_the_sample_of_codesearchnet_holds_a_function_twice_and_once_with_other_blanks():
-    rows = bundled.rows("codesearchnet", FAMILY)
+    rows = mapping.rows("codesearchnet", FAMILY)
     assert len(set(rows)) == 24
     assert len({row.output for row in rows}) == 23

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from stages.corpus.intake.families.contest import FAMILY, Language, Options, Schema, map_item
 from stages.corpus.row import Reject, Row
-from tests.corpus.intake.families import bundled
-from tests.corpus.intake.families.chats import DEEP, JUNK, rejected
+from tests.corpus.intake.families import mapping
+from tests.corpus.intake.families.mapping import DEEP, JUNK, rejected
 
 
 def apps(solutions, question="Add two numbers.\n\n-----Input-----\na b\n", starter="", **options):
@@ -138,18 +138,18 @@ def test_junk_never_raises(junk, text):
     ],
 )
 def test_the_bundled_samples_map_as_they_should(key, counts):
-    assert bundled.counts(key, FAMILY) == counts
+    assert mapping.counts(key, FAMILY) == counts
 
 
 @pytest.mark.parametrize(("key", "problem"), [("apps", "question"), ("code_contests", "description")])
 def test_bundled_problems_are_whole_and_their_solutions_parse(key, problem):
-    for record, row in bundled.mapped(key, FAMILY):
+    for record, row in mapping.mapped(key, FAMILY):
         if isinstance(row, Row):
             assert row.instruction.startswith(record[problem].strip())
             ast.parse(row.output)
 
 
 def test_the_sample_of_apps_holds_a_problem_twice_and_once_in_another_case():
-    rows = bundled.rows("apps", FAMILY)
+    rows = mapping.rows("apps", FAMILY)
     assert len(set(rows)) == 24
     assert len({row.output for row in rows}) == 23

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from stages.corpus.intake.families.function_calling import FAMILY, Options, Schema, map_item
 from stages.corpus.intake.tool_calls import CALL_FORMAT
 from stages.corpus.row import Reject, Row
-from tests.corpus.intake.families import bundled
-from tests.corpus.intake.families.chats import DEEP, JUNK, lines, real, rejected
+from tests.corpus.intake.families import mapping
+from tests.corpus.intake.families.mapping import DEEP, JUNK, lines, real, rejected
 
 TOOL = {"name": "tide", "description": "High water.", "parameters": {"port": {"type": "str"}}}
 CALL = {"name": "tide", "arguments": {"port": "Brest"}}
@@ -310,10 +310,10 @@ def test_junk_never_raises(junk, record, code):
     ],
 )
 def test_the_bundled_samples_map_as_they_should(key, counts):
-    assert bundled.counts(key, FAMILY) == counts
+    assert mapping.counts(key, FAMILY) == counts
 
 
 def test_the_sample_of_xlam_holds_a_request_twice_and_once_in_another_case():
-    rows = bundled.rows("xlam", FAMILY)
+    rows = mapping.rows("xlam", FAMILY)
     assert len(set(rows)) == 24
     assert len({" ".join(row.instruction.lower().split()) for row in rows}) == 23

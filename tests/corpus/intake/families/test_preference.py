@@ -7,7 +7,7 @@ from hypothesis import given
 
 from stages.corpus.intake.families.preference import FAMILY, Options, map_item
 from stages.corpus.row import Reject, Row
-from tests.corpus.intake.families.chats import DEEP, JUNK, SOURCES, lines, real, rejected, sample, texts
+from tests.corpus.intake.families.mapping import DEEP, JUNK, SOURCES, lines, real, rejected, sample, texts
 
 PLAIN = Options()
 NAMES = {"S": "system", "U": "user", "A": "assistant"}

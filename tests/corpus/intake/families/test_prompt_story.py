@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-import collections
-from pathlib import Path
-
-import orjson
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from stages import params
-from stages.corpus.intake.families.prompt_story import FAMILY, Options, map_item
+from stages.corpus.intake.families.prompt_story import Options, map_item
 from stages.corpus.row import Reason, Row
-from stages.corpus.source import Source
-
-SOURCES = Path(__file__).resolve().parents[4] / "data" / "seed" / "corpus" / "sources"
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
-
-
-def sample(key):
-    path = SOURCES / key / "source.yaml"
-    lines = path.with_name(params.load(Source, "source", path).sample).read_bytes().split(b"\n")
-    return [orjson.loads(line) for line in lines if line], params.load(FAMILY.options, "options", path)
-
-
-def counted(results):
-    return collections.Counter(getattr(result, "reason", "row") for result in results)
-
+from tests.corpus.intake.families.mapping import JSON, bundled, counted
 
 ALONE = Options(prompt="", story="text")
 
@@ -153,7 +128,7 @@ def letters(text):
     ],
 )
 def test_the_sample_maps_as_expected_and_loses_no_text(key, story, counts):
-    records, options = sample(key)
+    records, options = bundled(key)
     results = [map_item(record, options) for record in records]
     assert counted(results) == counts
     for record, row in zip(records, results, strict=True):

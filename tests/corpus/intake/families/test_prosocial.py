@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import collections
-from pathlib import Path
-
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import params
-from stages.corpus.intake.families.prosocial import FAMILY, items, map_item
+from stages.corpus.intake.families.prosocial import items, map_item
 from stages.corpus.intake.family import NoOptions
 from stages.corpus.row import Reason, Row
-from stages.corpus.source import Source
-
-SOURCES = Path(__file__).resolve().parents[4] / "data" / "seed" / "corpus" / "sources"
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
-
-
-def sample(key):
-    path = SOURCES / key / "source.yaml"
-    lines = path.with_name(params.load(Source, "source", path).sample).read_bytes().split(b"\n")
-    return [orjson.loads(line) for line in lines if line], params.load(FAMILY.options, "options", path)
-
-
-def counted(results):
-    return collections.Counter(getattr(result, "reason", "row") for result in results)
+from tests.corpus.intake.families.mapping import JSON, bundled, counted
 
 
 def exchange(number, context, response, label="__casual__", dialogue=0, **fields):
@@ -116,7 +93,7 @@ def test_junk_never_raises(junk, value, field):
 
 
 def test_the_sample_maps_as_expected():
-    records, _ = sample("prosocial")
+    records, _ = bundled("prosocial")
     results = rows(*records)
     assert counted(results) == {"row": 26, Reason.EMPTY_OUTPUT: 1, Reason.UNLABELLED: 1}
     kept = [row for row in results if isinstance(row, Row)]

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import collections
-from pathlib import Path
-
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import params
-from stages.corpus.intake.families.red_team import FAMILY, Options, map_item
+from stages.corpus.intake.families.red_team import Options, map_item
 from stages.corpus.row import Reason, Row
-from stages.corpus.source import Source
-
-ROOT = Path(__file__).resolve().parents[4]
-SOURCE = ROOT / "data" / "seed" / "corpus" / "sources" / "red_team" / "source.yaml"
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
+from tests.corpus.intake.families.mapping import JSON, bundled, counted
 
 
 def mapped(**fields):
@@ -94,11 +80,9 @@ def test_junk_never_raises(item, value, field):
 
 
 def test_the_sample_maps_as_expected():
-    sample = SOURCE.with_name(params.load(Source, "source", SOURCE).sample)
-    options = params.load(FAMILY.options, "options", SOURCE)
-    items = [orjson.loads(line) for line in sample.read_bytes().split(b"\n") if line]
+    items, options = bundled("red_team")
     results = [map_item(item, options) for item in items]
-    assert collections.Counter(getattr(result, "reason", "row") for result in results) == {
+    assert counted(results) == {
         "row": 23,
         Reason.EMPTY_OUTPUT: 2,
         Reason.UNSAFE_COMPLETION: 1,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stages.corpus.intake.families.refinement import FAMILY, Options, map_item
 from stages.corpus.row import Reject, Row
-from tests.corpus.intake.families.chats import DEEP, JUNK, SOURCES, lines, rejected, sample, texts
+from tests.corpus.intake.families.mapping import DEEP, JUNK, SOURCES, lines, rejected, sample, texts
 
 PLAIN = Options()
 

@@ -10,21 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import params
-from stages.corpus.intake.families.steps import FAMILY, Options, map_item
+from stages.corpus.intake.families.steps import Options, map_item
 from stages.corpus.row import Reason, Reject, Row
-from stages.corpus.source import Source
+from tests.corpus.intake.families.mapping import JSON, bundled, lines
 
 ROOT = Path(__file__).resolve().parents[4]
-SOURCES = ROOT / "data" / "seed" / "corpus" / "sources"
 GSM8K = ROOT.parent / "shared" / "data" / "raw" / "gsm8k"
 TRACES = Options(question="prompt", answer="completions", labels="labels", mark="# Answer", numeric=False)
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
 STEPS = st.lists(st.sampled_from(["a", "# Answer\n\n4", "", " "]) | JSON, max_size=4)
 LABELS = st.lists(st.booleans() | JSON, max_size=4)
 
@@ -42,10 +35,6 @@ def without_marks(text):
     """What stands outside << and >>, found without a regular expression."""
     head, *rest = text.split("<<")
     return head + "".join(part.split(">>", 1)[1] for part in rest)
-
-
-def lines(path):
-    return [orjson.loads(line) for line in path.read_bytes().split(b"\n") if line]
 
 
 def test_reasoning_stays_and_the_answer_follows_in_a_sentence():
@@ -212,7 +201,7 @@ def test_junk_never_raises(item):
 @pytest.mark.skipif(not GSM8K.exists(), reason="the real rows are not here")
 @pytest.mark.parametrize(("split", "count"), [("train", 7473), ("test", 1319)])
 def test_real_rows_are_all_kept_with_all_their_text(split, count):
-    items = lines(GSM8K / f"{split}.jsonl")
+    items = lines((GSM8K / f"{split}.jsonl").read_bytes())
     assert len(items) == count
     for item in items:
         row = map_item(item, Options())
@@ -229,9 +218,7 @@ def test_real_rows_are_all_kept_with_all_their_text(split, count):
     ],
 )
 def test_the_bundled_sample_maps(key, kept, rejects):
-    folder = SOURCES / key
-    source = params.load(Source, "source", folder / "source.yaml")
-    options = params.load(FAMILY.options, "options", folder / "source.yaml")
-    results = [map_item(item, options) for item in lines(folder / source.sample)]
+    items, options = bundled(key)
+    results = [map_item(item, options) for item in items]
     assert sum(isinstance(result, Row) for result in results) == kept
     assert collections.Counter(result.reason for result in results if isinstance(result, Reject)) == rejects

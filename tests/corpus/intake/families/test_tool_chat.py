@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from stages.corpus.intake.families.tool_chat import FAMILY, Options, Schema, map_item
 from stages.corpus.intake.tool_calls import CALL_FORMAT, calls_in_python
 from stages.corpus.row import Reject, Row
-from tests.corpus.intake.families import bundled
-from tests.corpus.intake.families.chats import DEEP, JUNK, rejected, texts
+from tests.corpus.intake.families import mapping
+from tests.corpus.intake.families.mapping import DEEP, JUNK, rejected, texts
 
 SYSTEM = 'SYSTEM: You are a helpful assistant with access to the following functions. -\n{"name": "f"}\n'
 SHOWN = '[{"name": "function", "arguments": {"parameter": "value"}}]'
@@ -215,18 +215,18 @@ def test_junk_never_raises(junk, chat, call):
     ],
 )
 def test_the_bundled_samples_map_as_they_should(key, counts):
-    assert bundled.counts(key, FAMILY) == counts
+    assert mapping.counts(key, FAMILY) == counts
 
 
 def test_the_sample_of_glaive_holds_a_chat_twice_and_once_in_another_case():
-    rows = bundled.rows("glaive_function", FAMILY)
+    rows = mapping.rows("glaive_function", FAMILY)
     assert len(set(rows)) == 25
     first = {" ".join(texts(row)[0].lower().split()) for row in rows}
     assert len(first) == 24
 
 
 def test_no_turn_of_the_sample_of_toolace_is_lost_and_calls_mean_the_same():
-    for record, row in bundled.mapped("toolace", FAMILY):
+    for record, row in mapping.mapped("toolace", FAMILY):
         if isinstance(row, Row):
             for turn, text in zip(record["conversations"], texts(row), strict=True):
                 if turn["from"] == "tool":
@@ -238,7 +238,7 @@ def test_no_turn_of_the_sample_of_toolace_is_lost_and_calls_mean_the_same():
 
 
 def test_no_turn_of_the_sample_of_glaive_is_lost():
-    for record, row in bundled.mapped("glaive_function", FAMILY):
+    for record, row in mapping.mapped("glaive_function", FAMILY):
         if isinstance(row, Row):
             said = re.findall(
                 r"(?:USER|ASSISTANT|FUNCTION RESPONSE): (.*?)\s*(?=<\|endoftext\|>|\n\n\n|$)", record["chat"], re.S

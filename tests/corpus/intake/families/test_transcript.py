@@ -5,25 +5,16 @@ from __future__ import annotations
 import collections
 from pathlib import Path
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import params
-from stages.corpus.intake.families.transcript import FAMILY, Options, map_item
+from stages.corpus.intake.families.transcript import Options, map_item
 from stages.corpus.row import Reason, Reject, Row
-from stages.corpus.source import Source
+from tests.corpus.intake.families.mapping import JSON, bundled, counted, lines
 
 ROOT = Path(__file__).resolve().parents[4]
-SOURCES = ROOT / "data" / "seed" / "corpus" / "sources"
 REAL = ROOT.parent / "shared" / "data" / "raw" / "hh_rlhf" / "harmless-base.test.head1000.jsonl"
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
 
 
 def said(*turns):
@@ -32,10 +23,6 @@ def said(*turns):
 
 def mapped(chosen, rejected="", **options):
     return map_item({"chosen": chosen, "rejected": rejected}, Options(**options))
-
-
-def lines(path):
-    return [orjson.loads(line) for line in path.read_bytes().split(b"\n") if line]
 
 
 def test_all_turns_are_kept_in_order():
@@ -151,7 +138,7 @@ def texts(row):
 
 @pytest.mark.skipif(not REAL.exists(), reason=f"no {REAL.name}: the shared facts are not here")
 def test_real_transcripts_lose_and_invent_no_text():
-    items = lines(REAL)
+    items = lines(REAL.read_bytes())
     results = [map_item(item, Options()) for item in items]
     rows = [(item, row) for item, row in zip(items, results, strict=True) if isinstance(row, Row)]
     rejects = collections.Counter(result.reason for result in results if isinstance(result, Reject))
@@ -165,9 +152,8 @@ def test_real_transcripts_lose_and_invent_no_text():
 
 @pytest.mark.skipif(not REAL.exists(), reason=f"no {REAL.name}: the shared facts are not here")
 def test_of_real_red_team_transcripts_only_plain_refusals_stay():
-    results = [map_item(item, Options(red_team=True)) for item in lines(REAL)]
-    counts = collections.Counter(getattr(result, "reason", "row") for result in results)
-    assert counts == {"row": 24, Reason.UNLABELLED: 974, Reason.EMPTY_OUTPUT: 2}
+    results = [map_item(item, Options(red_team=True)) for item in lines(REAL.read_bytes())]
+    assert counted(results) == {"row": 24, Reason.UNLABELLED: 974, Reason.EMPTY_OUTPUT: 2}
     assert all(row.severity and row.safety_label == "refusal" for row in results if isinstance(row, Row))
 
 
@@ -179,8 +165,6 @@ def test_of_real_red_team_transcripts_only_plain_refusals_stay():
     ],
 )
 def test_the_sample_maps_as_expected(key, counts):
-    path = SOURCES / key / "source.yaml"
-    options = params.load(FAMILY.options, "options", path)
-    items = lines(path.with_name(params.load(Source, "source", path).sample))
+    items, options = bundled(key)
     results = [map_item(item, options) for item in items]
-    assert collections.Counter(getattr(result, "reason", "row") for result in results) == counts
+    assert counted(results) == counts

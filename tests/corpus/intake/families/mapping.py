@@ -1,7 +1,9 @@
-"""What the tests of the chat families share: JSON junk, real and bundled rows, and a row's text laid out again."""
+"""What the tests of the mappers share: JSON junk, real and bundled rows, and a row's text laid out again."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,9 @@ import orjson
 import pytest
 from hypothesis import strategies as st
 
-from stages import params
-from stages.corpus.intake.family import Family
+from stages.corpus.intake import entry, reading
+from stages.corpus.intake.family import Family, Record
 from stages.corpus.row import Reject, Row
-from stages.corpus.source import Source
 
 ROOT = Path(__file__).resolve().parents[4]
 REAL = ROOT.parent / "shared" / "data" / "raw"
@@ -30,6 +31,12 @@ JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS | st.text(max_size=3), inner, max_size=6),
     max_leaves=25,
+)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
 )
 
 DEEP: Any = "bottom"
@@ -50,14 +57,39 @@ def lines(content: bytes) -> list[Any]:
     return [orjson.loads(line) for line in content.split(b"\n") if line]
 
 
+def bundled(key: str) -> tuple[list[Record], Any]:
+    """The records of a source's bundled sample, read as the product reads them, and the source's own options."""
+    source, options = entry.load(SOURCES / key)
+    records = list(reading.records(reading.Shard(SOURCES / key / source.sample)))
+    assert not [record for record in records if isinstance(record, Reject)]
+    return [record for record in records if not isinstance(record, Reject)], options
+
+
 def sample(key: str, family: Family) -> list[Row | Reject]:
     """What the bundled sample of a source maps to, under its own options."""
-    folder = SOURCES / key
-    source = params.load(Source, "source", folder / "source.yaml")
-    options = params.load(family.options, "options", folder / "source.yaml")
-    records = lines((folder / source.sample).read_bytes())
+    records, options = bundled(key)
     items = family.items(iter(records), options) if family.items else records
     return [family.map(item, options) for item in items]
+
+
+def mapped(key: str, family: Family) -> list[tuple[Record, Row | Reject]]:
+    """Each record of a sample with what it becomes, where a record is an item."""
+    return list(zip(bundled(key)[0], sample(key, family), strict=True))
+
+
+def rows(key: str, family: Family) -> list[Row]:
+    """The rows of a sample."""
+    return [row for row in sample(key, family) if isinstance(row, Row)]
+
+
+def counts(key: str, family: Family) -> dict[str, int]:
+    """How many rows a sample has, and how many rejects for each reason."""
+    return Counter("kept" if isinstance(found, Row) else rejected(found) for found in sample(key, family))
+
+
+def counted(results: Iterable[Row | Reject]) -> dict[str, int]:
+    """How many rows there are, and how many rejects for each reason."""
+    return Counter(result.reason if isinstance(result, Reject) else "row" for result in results)
 
 
 def texts(row: Row) -> list[str]:
