@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from .command import stage
-from .corpus.source import Category
+from .corpus.rows.source import Category
 from .errors import UserError
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class Params:
 @stage(__doc__, sources="data/corpus/sources", reviews="data/seed/corpus/reviews.jsonl", out="data/corpus/merged")
 def main(sources: Path, reviews: Path, out: Path, params_path: Path) -> None:
     from . import files, params
-    from .corpus import merging, reviewing, store, tasks
+    from .corpus import merging, reviewing
+    from .corpus.rows import store, tasks
 
     knobs = params.load(Params, "corpus_merged", params_path)
     staged = declared(sources, params.value(tuple[str, ...], "corpus_sources.sources", params_path))

@@ -41,7 +41,8 @@ class Params:
 )
 def main(sources: Path, merged: Path, out: Path, metrics: Path, params_path: Path) -> None:
     from . import files, params
-    from .corpus import merging, preferences, tasks, writing
+    from .corpus import merging, preferences, writing
+    from .corpus.rows import tasks
 
     knobs = params.load(Params, "corpus_preferences", params_path)
     scoring.check(knobs.scorer, knobs.likelihood)

@@ -56,9 +56,9 @@ class Params:
 )
 def main(entry: Path, raw: Path, evaluations: Path, copies: Path, out: Path, params_path: Path) -> None:
     from . import params
-    from .corpus import tasks
     from .corpus.intake import entry as entries
     from .corpus.intake import pinning, providers, sources_report, staging
+    from .corpus.rows import tasks
 
     knobs = params.load(Params, "corpus_sources", params_path)
     described, options = entries.load(entry)
@@ -81,10 +81,10 @@ def main(entry: Path, raw: Path, evaluations: Path, copies: Path, out: Path, par
 
 def staged(files: Iterator[Path], knobs: Params, job: Job, receipts: Path) -> list[dict[str, Any]]:
     """The counts of the shards, as many as the cap needs; their rows, facts and rejects are in the job's folder."""
-    from .corpus import tasks
     from .corpus.intake import reading
     from .corpus.intake.families.registry import FAMILIES
     from .corpus.intake.staging import stage
+    from .corpus.rows import tasks
 
     family, cap = job.source.family, job.source.cap
     whole = FAMILIES[family].whole_files

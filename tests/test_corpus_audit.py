@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 
 from stages import corpus_audit, params
 from stages.corpus import audit_targets
-from stages.corpus.row import Row
-from stages.corpus.source import Category
+from stages.corpus.rows.row import Row
+from stages.corpus.rows.source import Category
 from tests.corpus import audited
 
 KNOBS: dict[str, Any] = {

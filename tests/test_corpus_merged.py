@@ -82,7 +82,7 @@ def test_one_worker_and_two_write_the_same_bytes(tmp_path, monkeypatch):
     add_source(tmp_path, "a", rows(*map(str, range(300))))
     add_source(tmp_path, "b", rows(*map(str, range(200, 400))))
     written = []
-    monkeypatch.setattr("stages.corpus.tasks.WORTH_S", 0)
+    monkeypatch.setattr("stages.corpus.rows.tasks.WORTH_S", 0)
     for workers in ("1", "2"):
         monkeypatch.setenv("LAMPFORGE_WORKERS", workers)
         made(tmp_path)

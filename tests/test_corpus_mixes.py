@@ -75,7 +75,7 @@ def test_a_mix_of_parts_is_in_the_same_order_as_one_in_one_part(corpus, monkeypa
 
 def test_one_worker_and_two_write_the_same_bytes(corpus, monkeypatch):
     written = []
-    monkeypatch.setattr("stages.corpus.tasks.WORTH_S", 0)
+    monkeypatch.setattr("stages.corpus.rows.tasks.WORTH_S", 0)
     for workers in ("1", "2"):
         monkeypatch.setenv("LAMPFORGE_WORKERS", workers)
         cut(corpus, {"one": mix(50, instruction=50, code=50), "two": mix(0, code=1)})

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from stages import corpus_preferences
 from stages.corpus import preferences
-from stages.corpus.row import Row
+from stages.corpus.rows.row import Row
 from tests.corpus import preference_rows
 from tests.corpus.preference_rows import Toy, pair
 

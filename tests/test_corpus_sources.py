@@ -68,7 +68,7 @@ def test_rejects_name_the_record_in_the_file_wherever_the_shards_are_cut(tmp_pat
 def test_one_worker_and_two_write_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr("stages.corpus_sources.MEGABYTE", 1000)
     written = []
-    monkeypatch.setattr("stages.corpus.tasks.WORTH_S", 0)
+    monkeypatch.setattr("stages.corpus.rows.tasks.WORTH_S", 0)
     for workers in ("1", "2"):
         monkeypatch.setenv("LAMPFORGE_WORKERS", workers)
         folder = tmp_path / workers

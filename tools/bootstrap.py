@@ -152,6 +152,9 @@ class Setup:
         command = ["pip", "install", "--python", self.python, "--no-deps", "-r", "requirements.lock"]
         # A package without a wheel is built by the locked setuptools.
         command += ["--build-constraints", "requirements.lock"]
+        # Once here, and not in each of the many short processes where Python is told to write no bytecode, as in most
+        # containers: there the imports of a stage take half as long again.
+        command += ["--compile-bytecode"]
         self.call(str(self.bin / "uv"), *command, *(["--reinstall"] if interrupted else []))
 
     def fetch_sdist(self, interrupted: bool) -> None:

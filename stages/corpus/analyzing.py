@@ -120,7 +120,7 @@ def _owner(inputs: Sequence[Input], params_path: Path) -> dict[str, str]:
 
 def _split(inputs: Sequence[Input], owner: dict[str, str], out: Path) -> dict[str, Any]:
     """Split the inputs into the folder, whole or not at all."""
-    from . import tasks
+    from .rows import tasks
 
     named = [(str(each.schema), each.columns) for each in inputs]
     fingerprint = tasks.fingerprint_of([each.file for each in inputs], named, sorted(owner.items()))
@@ -131,7 +131,8 @@ def _split(inputs: Sequence[Input], owner: dict[str, str], out: Path) -> dict[st
 def _analyzed(inputs: Sequence[Input], owner: dict[str, str], place: Path, out: Path | None) -> dict[str, Any]:
     """The manifest of the inputs' rows. place: for the receipts and pieces. out: where the parts go, None: nowhere."""
     from .. import files
-    from . import splitting, tasks
+    from . import splitting
+    from .rows import tasks
 
     pieces = place / "pieces" if out else None
     if pieces:
@@ -154,9 +155,10 @@ def _analyzed(inputs: Sequence[Input], owner: dict[str, str], place: Path, out: 
 
 def _calls(inputs: Sequence[Input], owner: dict[str, str], pieces: Path | None) -> tuple[list[Any], list[int]]:
     """The tasks of all shards, and which input each is of."""
-    from . import splitting, tasks
+    from . import splitting
     from .intake import reading
     from .recognising import KNOWN
+    from .rows import tasks
 
     shards = [
         (number, each, shard)
@@ -171,7 +173,8 @@ def _calls(inputs: Sequence[Input], owner: dict[str, str], pieces: Path | None) 
 
 
 def _hashing(inputs: Sequence[Input]) -> list[Any]:
-    from . import splitting, tasks
+    from . import splitting
+    from .rows import tasks
 
     return [tasks.Task(f"hash-{number:05}", splitting.sha256, (each.file,)) for number, each in enumerate(inputs)]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import store
 from .merging import INDEX, Fate
+from .rows import store
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import UserError
-from .source import Category
+from .rows.source import Category
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from . import audit_index, store
+from . import audit_index
 from .mixture import mixed
+from .rows import store
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
-from .row import Row
+from .rows.row import Row
 
 VERSION = 1
 """Raised whenever a rule changes; stands in the manifests."""

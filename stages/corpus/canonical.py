@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .intake.family import Family, NoOptions, Record, completed, text_of
-from .row import Reason, Reject, Row
+from .rows.row import Reason, Reject, Row
 
 NAME = "canonical"
 _MARKS = ("_category", "_source", "history")

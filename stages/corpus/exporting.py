@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UserError, reports_user_errors
-from .source import Category
+from .rows.source import Category
 
 if TYPE_CHECKING:
-    from .tasks import Executor
+    from .rows.tasks import Executor
     from .writing import Format
 
 
@@ -45,7 +45,8 @@ def export(
     lampforge corpus export corpus/ --format jsonl
     lampforge corpus export code/ --category code --licence MIT --licence Apache-2.0
     """
-    from . import merging, tasks, writing
+    from . import merging, writing
+    from .rows import tasks
 
     form: Format = wanted.pop("form")
     _check_free(out)

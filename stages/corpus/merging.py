@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import files
-from . import store
-from .keys import VERSION as KEY_VERSION
+from .rows import store
+from .rows.keys import VERSION as KEY_VERSION
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .. import files
 from ..errors import UserError
 from ..tracking import taint
-from . import merging, mixture, tasks, writing
+from . import merging, mixture, writing
+from .rows import tasks
 
 if TYPE_CHECKING:
     import polars as pl

@@ -23,8 +23,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from .. import files
-from . import shingles, tasks
+from . import shingles
 from .merging import Staged
+from .rows import tasks
 
 if TYPE_CHECKING:
     from .intake.grams import Hashes

@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .. import files
-from . import keys, merging, mixture, scoring, store, tasks
+from . import merging, mixture, scoring
+from .rows import keys, store, tasks
 from .writing import Origin
 
 if TYPE_CHECKING:

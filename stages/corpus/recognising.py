@@ -23,7 +23,7 @@ from .intake.entry import ENTRY, load
 from .intake.families import qa
 from .intake.families.registry import FAMILIES
 from .intake.family import Family, Item
-from .row import Row
+from .rows.row import Row
 
 KNOWN: dict[str, Family] = {canonical.NAME: canonical.FAMILY, **FAMILIES}
 """The families by name, with our own form."""

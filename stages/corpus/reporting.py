@@ -51,7 +51,7 @@ def report(key: str | None, sources: Path) -> None:
 def _reports(sources: Path) -> list[dict[str, Any]]:
     """All reports, in the order of their sources' priorities. A folder that is being written is left out."""
     from .. import files
-    from .store import REPORT_FILE
+    from .rows.store import REPORT_FILE
 
     paths = [path for path in sorted(sources.glob(f"*/{REPORT_FILE}")) if not path.parent.name.startswith(".")]
     if not paths:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import UserError
 from .intake.safety import Severity
 from .merging import INDEX, Fate
-from .store import FACTS_FILE
+from .rows.store import FACTS_FILE
 
 if TYPE_CHECKING:
     import polars as pl

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 
 from .. import files
-from . import review_log, store
+from . import review_log
 from .merging import Fate, Staged
 from .review_log import Decision
-from .source import Category
+from .rows import store
+from .rows.source import Category
 
 if TYPE_CHECKING:
     import polars as pl

@@ -22,7 +22,7 @@ from .buckets import bucket_of
 from .intake import reading
 from .intake.family import Family, Record, shown
 from .recognising import KNOWN, Schema
-from .row import Reason, Reject, Row
+from .rows.row import Reason, Reject, Row
 
 EXAMPLES = 3
 """Rejects of each reason that a report shows."""

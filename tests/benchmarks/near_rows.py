@@ -16,9 +16,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.corpus import store
 from stages.corpus.merging import Staged
-from stages.corpus.row import Row
+from stages.corpus.rows import store
+from stages.corpus.rows.row import Row
 
 from .raw_rows import _pool
 

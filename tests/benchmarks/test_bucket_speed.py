@@ -8,7 +8,7 @@ import orjson
 
 from stages.corpus.buckets import bucket_of
 from stages.corpus.intake.families.registry import FAMILIES
-from stages.corpus.row import Row
+from stages.corpus.rows.row import Row
 from tests.benchmarks import raw_rows
 from tests.corpus.bucket_samples import DEVELOPED_ON, agreement, bundled, confusion, real, table
 

@@ -12,8 +12,8 @@ from stages.corpus.intake.decontamination import GRAM, Index, normalised
 from stages.corpus.intake.evaluations import Item
 from stages.corpus.intake.language import language
 from stages.corpus.intake.screening import Settings, screen
-from stages.corpus.row import Row
-from stages.corpus.source import Category
+from stages.corpus.rows.row import Row
+from stages.corpus.rows.source import Category
 
 ROWS, ITEMS, ROUNDS = 2000, 20_000, 7
 FUNCTION_WORDS = "the of and to a in that is for it with as was on be by at you are this from or have they one were"

@@ -12,8 +12,8 @@ import yaml
 from click.testing import CliRunner
 
 from stages import corpus_merged
-from stages.corpus import store
-from stages.corpus.row import Row
+from stages.corpus.rows import store
+from stages.corpus.rows.row import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,11 +37,11 @@ def add(
     place, first = folder / key, store.row_id(priority, 0, 0)
     place.mkdir(parents=True, exist_ok=True)
     said = [*verdicts, *[""] * (len(rows) - len(verdicts))]
-    facts = [store.fact(one) for one in rows]
+    texts = [store.encoded(one) for one in rows]
     with store.parquet(place / "rows-00000.parquet", store.ROWS) as writer:
         for start in range(0, len(rows), store.ROW_GROUP):
             writer.write_table(store.rows_table(first + start, rows[start : start + store.ROW_GROUP]))
-    table = store.facts_table(first, facts, said, ["en"] * len(rows))
+    table = store.facts_table(first, texts, said, ["en"] * len(rows))
     store.write_facts(place / store.FACTS_FILE, [table])
     store.write_lines(place / store.LINES_FILE, [table])
     out = Counter(verdict for verdict in said if verdict)
@@ -49,8 +49,8 @@ def add(
         "source": key, "hub": f"toy/{key}", "category": category, "priority": priority, "licence": "MIT",
         "unavailable": None, "files": ["toy.jsonl"], "records": len(rows) + sum((rejected or {}).values()),
         "items": len(rows) + sum((rejected or {}).values()), "kept": len(rows), "rejected": rejected or {},
-        "screened_out": dict(out), "labelled": 0, "tokens": sum(-(-fact.size // 4) for fact in facts),
-        "bytes": sum(fact.size for fact in facts),
+        "screened_out": dict(out), "labelled": 0, "tokens": sum(table.column("tokens").to_pylist()),
+        "bytes": sum(table.column("bytes").to_pylist()),
         "examples": [{name: value for name, value in one._asdict().items() if value} for one in rows[:3]],
         "reject_examples": {reason: [f"toy.jsonl, record 1: {reason} here"] for reason in rejected or {}},
     }  # fmt: skip

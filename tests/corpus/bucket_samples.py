@@ -14,7 +14,7 @@ from stages.corpus.buckets import bucket_of
 from stages.corpus.intake import reading
 from stages.corpus.intake.entry import ENTRY, load
 from stages.corpus.intake.families.registry import FAMILIES
-from stages.corpus.row import Row
+from stages.corpus.rows.row import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "data" / "seed" / "corpus" / "sources"

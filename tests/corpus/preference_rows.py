@@ -9,8 +9,9 @@ from typing import NamedTuple
 import polars as pl
 
 from stages import files
-from stages.corpus import merging, store
-from stages.corpus.row import Row
+from stages.corpus import merging
+from stages.corpus.rows import store
+from stages.corpus.rows.row import Row
 
 
 class Toy(NamedTuple):
@@ -40,7 +41,7 @@ def write(
             with store.parquet(path, store.ROWS) as writer:
                 writer.write_table(store.rows_table(first, rows))
             for place, row in enumerate(rows):
-                order = int.from_bytes(store.fact(row).key[:8], "big")
+                order = int.from_bytes(store.keys_of([store.encoded(row)])[0][:8], "big")
                 index.append({"rid": first + place, "source": key, "fate": fate(row), "order": order, "lang": "en"})
     merged = folder / "merged"
     merged.mkdir()

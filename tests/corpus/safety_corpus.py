@@ -7,10 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from stages.corpus import review_log, store
+from stages.corpus import review_log
 from stages.corpus.intake.safety import Severity
 from stages.corpus.review_log import Decision
-from stages.corpus.row import Row
+from stages.corpus.rows import store
+from stages.corpus.rows.row import Row
 from tests.corpus import toy_corpus
 from tests.corpus.toy_corpus import add_source, keys, rows, stage_source, write_params
 
@@ -31,7 +32,7 @@ def attack(number: int, severity: str = "high") -> dict[str, Any]:
 
 
 def key_of(record: dict[str, Any]) -> str:
-    return store.fact(Row(record["prompt"], "", record["response"])).key.hex()
+    return store.keys_of([store.encoded(Row(record["prompt"], "", record["response"]))])[0].hex()
 
 
 ATTACKS = [attack(1, "low"), attack(2, "medium"), attack(3, "high"), attack(4, "medium")]

@@ -15,12 +15,13 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from stages.corpus import analyzing, splitting, tasks
+from stages.corpus import analyzing, splitting
 from stages.corpus.analyzing import analyze, bar
 from stages.corpus.buckets import Bucket, bucket_of
 from stages.corpus.intake.entry import load
 from stages.corpus.intake.families.registry import FAMILIES
 from stages.corpus.recognising import Schema
+from stages.corpus.rows import tasks
 from tests.corpus.bucket_samples import REAL, ROOT, SOURCES, bundled
 
 CODE = {"instruction": "Write a Python function that adds.", "input": "", "output": "def add(a, b):\n    return a + b"}

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.corpus import audit, audit_index, audit_plots, audit_report, audit_targets, audit_tokens, store
+from stages.corpus import audit, audit_index, audit_plots, audit_report, audit_targets, audit_tokens
 from stages.corpus.audit import Origin, Outcome, Share
 from stages.corpus.audit_targets import Average, Band, Targets
 from stages.corpus.intake import staging
-from stages.corpus.row import Row
-from stages.corpus.source import Category
+from stages.corpus.rows import store
+from stages.corpus.rows.row import Row
+from stages.corpus.rows.source import Category
 from stages.errors import UserError
 from tests.corpus import audited
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.corpus.buckets import Bucket, bucket_of
-from stages.corpus.row import Row
+from stages.corpus.rows.row import Row
 from tests.corpus import bucket_samples
 from tests.corpus.bucket_samples import DEVELOPED_ON, NO_LONGER_UNSEEN, agreement, bundled, confusion, real, table
 

@@ -72,7 +72,7 @@ def test_filters_hold_together(corpus: Path, wanted: list[str], kept: set[str]) 
 
 
 def test_one_worker_and_two_write_the_same_bytes(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.corpus.tasks.WORTH_S", 0)
+    monkeypatch.setattr("stages.corpus.rows.tasks.WORTH_S", 0)
     for workers in ("1", "2"):
         monkeypatch.setenv("LAMPFORGE_WORKERS", workers)
         export(corpus, out=workers)

@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.corpus import near_duplicates, shingles, store
+from stages.corpus import near_duplicates, shingles
 from stages.corpus.merging import Staged
 from stages.corpus.near_duplicates import Likeness
-from stages.corpus.row import Row
+from stages.corpus.rows import store
+from stages.corpus.rows.row import Row
 from tests.benchmarks import near_rows
 from tests.corpus.toy_corpus import add_source, made, merge, write_params
 

@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from stages.corpus import merging, preferences, scoring, store, writing
-from stages.corpus.row import Row
+from stages.corpus import merging, preferences, scoring, writing
+from stages.corpus.rows import store
+from stages.corpus.rows.row import Row
 from tests.corpus import preference_rows
 from tests.corpus.preference_rows import Toy, pair
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.corpus import tasks
+from stages.corpus.rows import tasks
 from tests.corpus.toy_corpus import ROOT, add_source, fates, made, rows, tree_bytes
 
 ray = pytest.importorskip("ray", reason="the extra ray is not installed")

@@ -15,7 +15,7 @@ from stages.corpus.intake.families import mcq, qa
 from stages.corpus.intake.families.registry import FAMILIES
 from stages.corpus.intake.family import NoOptions
 from stages.corpus.recognising import KNOWN, Schema, named, recognised
-from stages.corpus.row import Reason, Reject, Row
+from stages.corpus.rows.row import Reason, Reject, Row
 from stages.errors import UserError
 from tests.corpus.bucket_samples import REAL, SOURCES, bundled
 

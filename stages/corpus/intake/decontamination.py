@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..row import Row
+from ..rows.row import Row
 from .evaluations import Item
 from .grams import SPACE, Hashes, Table, Words
 

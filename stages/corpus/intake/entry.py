@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import params
 from ...errors import UserError
-from ..source import Source
+from ..rows.source import Source
 from .families.registry import FAMILIES
 
 ENTRY = "source.yaml"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ... import params
 from ...errors import UserError
-from ..row import Reject
+from ..rows.row import Reject
 from . import reading
 from .family import Record
 

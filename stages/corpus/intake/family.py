@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reprlib import Repr
 from typing import Any
 
-from ..row import Reason, Reject, Row
+from ..rows.row import Reason, Reject, Row
 
 Record = dict[str, Any]
 """An object of a source's file, as published."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import UserError
-from ..source import Source
+from ..rows.source import Source
 from . import pinning, reading
 from .hub_calls import HubError, called, check_online
 from .providers import UnavailableError

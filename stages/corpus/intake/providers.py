@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import UserError
-from ..source import Source
+from ..rows.source import Source
 from . import reading
 from .entry import ENTRY
 

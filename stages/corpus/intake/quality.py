@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..row import Row
-from ..source import Category
+from ..rows.row import Row
+from ..rows.source import Category
 
 
 class Quality(StrEnum):

@@ -21,7 +21,7 @@ from typing import IO, Any, NamedTuple
 import orjson
 
 from ...errors import UserError
-from ..row import Reason, Reject
+from ..rows.row import Reason, Reject
 from .family import Record, shown
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")

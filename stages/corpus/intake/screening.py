@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..row import Row
-from ..source import Category
+from ..rows.row import Row
+from ..rows.source import Category
 from . import persona, quality
 from .decontamination import Index
 from .language import language

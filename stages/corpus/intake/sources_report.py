@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from ... import files
-from .. import store
-from ..source import Source
+from ..rows import store
+from ..rows.source import Source
 from .staging import EXAMPLES
 
 
@@ -26,7 +26,7 @@ def finished(
 
     report = folder / store.REPORT_FILE
     if not report.exists():
-        facts = [pq.read_table(folder / f"facts-{number:05}.parquet") for number in range(len(counts))]
+        facts = [pq.ParquetFile(folder / f"facts-{number:05}.parquet").read() for number in range(len(counts))]
         store.write_facts(folder / store.FACTS_FILE, facts)
         store.write_lines(folder / store.LINES_FILE, facts)
         files.write_rows(folder / store.REJECTS_FILE, _rejects(folder, counts))

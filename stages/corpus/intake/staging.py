@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from ... import files
-from .. import store
-from ..row import Reason, Reject, Row
-from ..source import Source
+from ..rows import store
+from ..rows.row import Reason, Reject, Row
+from ..rows.source import Source
 from . import evaluations, reading
 from .decontamination import Index
 from .families.registry import FAMILIES
@@ -107,17 +107,17 @@ def _sum(table: Any, column: str) -> int:
     return pc.sum(table.column(column)).as_py() or 0
 
 
-def _rows(job: Job, shard: reading.Shard, count: _Count) -> Iterator[tuple[Row, store.Fact]]:
-    """The rows of a shard with their facts; what becomes none is counted."""
+def _rows(job: Job, shard: reading.Shard, count: _Count) -> Iterator[tuple[Row, store.Encoded]]:
+    """The rows of a shard with their text in UTF-8; what becomes none is counted."""
     family, options = FAMILIES[job.source.family], job.options
-    mapped, fact = family.map, store.fact
+    mapped, encoded = family.map, store.encoded
     columns = getattr(options, "csv_columns", ())
     for item in _items(family.items, _counted(reading.records(shard, columns), count), options):
         count.items += 1
         row = mapped(item, options)
         if isinstance(row, Row):
             try:
-                yield row, fact(row)
+                yield row, encoded(row)
             except UnicodeEncodeError as error:
                 count.reject(Reject(Reason.BAD_UNICODE, f"a lone surrogate: {error.reason}"))
         else:
@@ -138,16 +138,16 @@ def _counted(records: Iterable[Record | Reject], count: _Count) -> Iterator[Reco
             yield record
 
 
-def _written(job: Job, first: int, batch: list[tuple[Row, store.Fact]], writer: Any) -> Any:
+def _written(job: Job, first: int, batch: list[tuple[Row, store.Encoded]], writer: Any) -> Any:
     rows = [row for row, _ in batch]
-    facts = [fact for _, fact in batch]
-    writer.write_table(store.rows_table(first, rows, facts), row_group_size=store.ROW_GROUP)
+    texts = [text for _, text in batch]
+    writer.write_table(store.rows_table(first, rows, texts), row_group_size=store.ROW_GROUP)
     if job.screening is None:
         verdicts, langs = [""] * len(rows), [row.lang for row in rows]
     else:
         judged = screen(rows, job.source.category, _settings(job.screening))
         verdicts, langs = [verdict for verdict, _ in judged], [lang for _, lang in judged]
-    return store.facts_table(first, facts, verdicts, langs)
+    return store.facts_table(first, texts, verdicts, langs)
 
 
 @cache

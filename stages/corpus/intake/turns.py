@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..row import Reason, Reject, Row, Turn
+from ..rows.row import Reason, Reject, Row, Turn
 from .family import DETAIL, shown
 
 SYSTEM, USER, ASSISTANT = "system", "user", "assistant"

@@ -68,7 +68,7 @@ def started(endpoint: str, home: Path) -> Iterator[Client]:
 
 def _files(call: dict[str, Any]) -> dict[str, Any]:
     from stages.corpus.intake.hub import hub_files
-    from stages.corpus.source import Category, Source
+    from stages.corpus.rows.source import Category, Source
 
     source = Source(**{**call["source"], "category": Category(call["source"]["category"])})
     answer: dict[str, Any] = {"files": [], "error": None, "text": ""}

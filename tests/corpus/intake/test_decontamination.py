@@ -12,7 +12,7 @@ import pytest
 from stages.corpus.intake import decontamination, evaluations
 from stages.corpus.intake.decontamination import Index, normalised
 from stages.corpus.intake.evaluations import Item
-from stages.corpus.row import Row
+from stages.corpus.rows.row import Row
 
 ROOT = Path(__file__).resolve().parents[3]
 RAW = ROOT.parent / "shared" / "data" / "raw"

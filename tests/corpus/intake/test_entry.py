@@ -13,8 +13,8 @@ import yaml
 from stages.corpus.intake import reading
 from stages.corpus.intake.entry import ENTRY, load
 from stages.corpus.intake.families.registry import FAMILIES
-from stages.corpus.row import Reject, Row
-from stages.corpus.source import Category, Source
+from stages.corpus.rows.row import Reject, Row
+from stages.corpus.rows.source import Category, Source
 from stages.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -10,7 +10,7 @@ import pytest
 
 from stages.corpus.intake import hub, pinning
 from stages.corpus.intake.providers import UnavailableError
-from stages.corpus.source import Category, Source
+from stages.corpus.rows.source import Category, Source
 from stages.errors import UserError
 from tests.corpus.intake import hub_client, hub_server
 from tests.corpus.intake.hub_server import Answer, Cut, Hub

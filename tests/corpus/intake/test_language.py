@@ -10,8 +10,8 @@ import yaml
 
 from stages.corpus.intake import language as subject
 from stages.corpus.intake.language import UNDETERMINED, language
-from stages.corpus.row import Row
-from stages.corpus.source import Category
+from stages.corpus.rows.row import Row
+from stages.corpus.rows.source import Category
 
 SENTENCES = yaml.safe_load(Path(__file__).with_name("sentences.yaml").read_text(encoding="utf-8"))
 CODE = "def light(lamps):\n    return [lamp for lamp in lamps if lamp.on]\n"
@@ -89,22 +89,22 @@ def test_what_the_source_states_loses_to_plain_text() -> None:
 
 
 def test_plain_english_is_told_without_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "_detector", None)
+    monkeypatch.setattr(subject, "_model", None)
     assert told("", ENGLISH) == "en"
 
 
 def test_a_language_without_a_code_of_two_letters_is_written_as_its_kin_or_undetermined(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Detector:
+    class Model:
         def __init__(self, code: str) -> None:
             self.code = code
 
-        def detect(self, text: str, model: str) -> list[dict[str, object]]:
-            return [{"lang": self.code, "score": 0.9}]
+        def predict(self, text: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
+            return (f"__label__{self.code}",), (0.9,)
 
     for code, tag in (("yue", "zh"), ("arz", "ar"), ("ceb", UNDETERMINED)):
-        monkeypatch.setattr(subject, "_detector", lambda code=code: Detector(code))
+        monkeypatch.setattr(subject, "_model", lambda code=code: Model(code))
         assert told("", "xyzzy " * 10) == tag
     assert told("", "xyzzy " * 10, lang="tl") == "tl"  # behind the last of them, "ceb"
 
@@ -115,5 +115,5 @@ def test_no_network_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "socket", refused)
     monkeypatch.setattr(socket, "create_connection", refused)
-    subject._detector.cache_clear()
+    subject._model.cache_clear()
     assert told("", GERMAN) == "de"

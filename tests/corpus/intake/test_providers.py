@@ -9,7 +9,7 @@ import pytest
 
 from stages.corpus.intake import hub
 from stages.corpus.intake.providers import Provider, UnavailableError, files_of
-from stages.corpus.source import Category, Source
+from stages.corpus.rows.source import Category, Source
 from stages.errors import UserError
 
 SOURCE = Source(

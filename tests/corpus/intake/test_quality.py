@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from stages.corpus.intake.quality import Limits, Quality, verdict
-from stages.corpus.row import Row
-from stages.corpus.source import Category
+from stages.corpus.rows.row import Row
+from stages.corpus.rows.source import Category
 
 LIMITS = Limits(min_asked=3, min_output=1, max_chars=5000)
 RAW = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "raw"

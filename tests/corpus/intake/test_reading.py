@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from stages.corpus.intake import reading
 from stages.corpus.intake.reading import Shard, records, records_and_lines, shards
-from stages.corpus.row import Reason, Reject
+from stages.corpus.rows.row import Reason, Reject
 from stages.errors import UserError
 
 ROWS = [{"a": 1}, {"a": "zwei"}, {"a": None}]

@@ -10,8 +10,8 @@ from stages.corpus.intake import quality
 from stages.corpus.intake.decontamination import Index
 from stages.corpus.intake.evaluations import Item
 from stages.corpus.intake.screening import Settings, screen
-from stages.corpus.row import Row
-from stages.corpus.source import Category
+from stages.corpus.rows.row import Row
+from stages.corpus.rows.source import Category
 
 SETTINGS = Settings(quality.Limits(3, 1, 5000), Index({"toy": [Item("show a sun")]}))
 FINE = Row("How many lamps are there in the inn?", "", "There are nine lamps, and one of them is lit.")

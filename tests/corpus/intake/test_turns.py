@@ -3,7 +3,7 @@
 import pytest
 
 from stages.corpus.intake.turns import from_messages, row_of, shown, spoken
-from stages.corpus.row import Reject, Row
+from stages.corpus.rows.row import Reject, Row
 from tests.corpus.intake.families.mapping import DEEP, rejected
 
 NAMES = {"S": "system", "U": "user", "A": "assistant"}

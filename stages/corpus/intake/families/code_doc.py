@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ...row import Reason, Reject, Row
+from ...rows.row import Reason, Reject, Row
 from ..family import Family, Record, completed, text_of
 
 

@@ -20,7 +20,7 @@ from enum import StrEnum
 
 import orjson
 
-from ...row import Reason, Reject, Row
+from ...rows.row import Reason, Reject, Row
 from ..family import Family, Record, completed, shown, text_of
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
-from ...row import Reason, Reject, Row
+from ...rows.row import Reason, Reject, Row
 from ..conversations import regrouped
 from ..family import Family, Item, Record, text_of
 from ..spacing import respaced

@@ -25,7 +25,7 @@ from typing import Any
 
 import orjson
 
-from ...row import Reason, Reject, Row
+from ...rows.row import Reason, Reject, Row
 from .. import tool_calls, turns
 from ..family import Family, Record, completed, shown, text_of
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...row import Reason, Reject, Row
+from ...rows.row import Reason, Reject, Row
 from ..family import Family, Item, Record, completed, text_of
 
 LETTERS = list("ABCDEFGHIJKLMNOPQRSTUVWXYZ")

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from zlib import crc32
 
-from ...row import Reason, Reject, Row
+from ...rows.row import Reason, Reject, Row
 from ..family import Family, Record, text_of
 
 

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from zlib import crc32
 
-from ...row import Reason, Reject, Row
+from ...rows.row import Reason, Reject, Row
 from ..family import Family, Record, completed, text_of
 from ..spacing import respaced
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ...row import Reason, Reject, Row
+from ...rows.row import Reason, Reject, Row
 from ..conversations import regrouped
 from ..family import Family, Item, NoOptions, Record, text_of
 from ..safety import Severity

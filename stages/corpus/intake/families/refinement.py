@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...row import Reason, Reject, Row, Turn
+from ...rows.row import Reason, Reject, Row, Turn
 from ..family import Family, Record, shown, text_of
 
 

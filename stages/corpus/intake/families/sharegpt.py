@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...row import Reason, Reject, Row
+from ...rows.row import Reason, Reject, Row
 from ..family import Family, Record, shown
 from ..page_markup import is_page_markup, to_markdown
 from ..turns import ASSISTANT, SYSTEM, USER, Message, row_of, spoken

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ...row import Reason, Reject, Row
+from ...rows.row import Reason, Reject, Row
 from ..family import Family, Record, completed, shown, text_of
 
 

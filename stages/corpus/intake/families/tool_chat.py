@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ...row import Reason, Reject, Row
+from ...rows.row import Reason, Reject, Row
 from .. import tool_calls, turns
 from ..family import Family, Record, text_of
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...row import Reason, Reject, Row
+from ...rows.row import Reason, Reject, Row
 from ..family import Family, Record, text_of
 from ..safety import SafetyLabel, asks_back, declines, severity_in_words
 from ..turns import ASSISTANT, USER, Message, from_messages, row_of

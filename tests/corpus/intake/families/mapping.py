@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stages.corpus.intake import entry, reading
 from stages.corpus.intake.family import Family, Record
-from stages.corpus.row import Reject, Row
+from stages.corpus.rows.row import Reject, Row
 
 ROOT = Path(__file__).resolve().parents[4]
 REAL = ROOT.parent / "shared" / "data" / "raw"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.corpus.intake.families.alpaca import Options, map_item
-from stages.corpus.row import Reason, Reject, Row
+from stages.corpus.rows.row import Reason, Reject, Row
 from tests.corpus.intake.families.mapping import JSON, bundled
 
 ROOT = Path(__file__).resolve().parents[4]

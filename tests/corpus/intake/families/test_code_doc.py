@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.corpus.intake.families.code_doc import FAMILY, Options, Schema, map_item
-from stages.corpus.row import Reject, Row
+from stages.corpus.rows.row import Reject, Row
 from tests.corpus.intake.families import mapping
 from tests.corpus.intake.families.mapping import DEEP, JUNK, lines, real, rejected
 

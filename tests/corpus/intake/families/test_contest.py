@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.corpus.intake.families.contest import FAMILY, Language, Options, Schema, map_item
-from stages.corpus.row import Reject, Row
+from stages.corpus.rows.row import Reject, Row
 from tests.corpus.intake.families import mapping
 from tests.corpus.intake.families.mapping import DEEP, JUNK, rejected
 

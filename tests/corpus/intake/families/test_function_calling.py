@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stages.corpus.intake.families.function_calling import FAMILY, Options, Schema, map_item
 from stages.corpus.intake.tool_calls import CALL_FORMAT
-from stages.corpus.row import Reject, Row
+from stages.corpus.rows.row import Reject, Row
 from tests.corpus.intake.families import mapping
 from tests.corpus.intake.families.mapping import DEEP, JUNK, lines, real, rejected
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stages import params
 from stages.corpus.intake.families.mcq import FAMILY, Options, map_item
-from stages.corpus.row import Reason, Reject, Row
+from stages.corpus.rows.row import Reason, Reject, Row
 
 ROOT = Path(__file__).resolve().parents[4]
 REAL = ROOT.parent / "shared" / "data" / "raw"

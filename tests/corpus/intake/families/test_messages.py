@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from stages.corpus.intake.families.messages import FAMILY, Options, map_item
-from stages.corpus.row import Reject, Row
+from stages.corpus.rows.row import Reject, Row
 from tests.corpus.intake.families.mapping import DEEP, JUNK, SOURCES, lines, real, rejected, sample, texts
 
 PLAIN = Options()

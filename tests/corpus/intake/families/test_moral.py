@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.corpus.intake.families.moral import Options, Schema, map_item
-from stages.corpus.row import Reason, Row
+from stages.corpus.rows.row import Reason, Row
 from tests.corpus.intake.families.mapping import JSON, bundled, counted
 
 STORY = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from stages.corpus.intake.families.prompt_story import Options, map_item
-from stages.corpus.row import Reason, Row
+from stages.corpus.rows.row import Reason, Row
 from tests.corpus.intake.families.mapping import JSON, bundled, counted
 
 ALONE = Options(prompt="", story="text")

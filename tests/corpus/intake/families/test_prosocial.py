@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stages.corpus.intake.families.prosocial import items, map_item
 from stages.corpus.intake.family import NoOptions
-from stages.corpus.row import Reason, Row
+from stages.corpus.rows.row import Reason, Row
 from tests.corpus.intake.families.mapping import JSON, bundled, counted
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from stages import params
 from stages.corpus.intake.families.qa import FAMILY
-from stages.corpus.row import Reason, Reject, Row
+from stages.corpus.rows.row import Reason, Reject, Row
 
 SOURCES = Path(__file__).resolve().parents[4] / "data" / "seed" / "corpus" / "sources"
 BEST = {"trivia_qa": lambda answer: answer["value"], "natural_questions": lambda answer: answer[0]}

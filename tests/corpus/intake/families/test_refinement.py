@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.corpus.intake.families.refinement import FAMILY, Options, map_item
-from stages.corpus.row import Reject, Row
+from stages.corpus.rows.row import Reject, Row
 from tests.corpus.intake.families.mapping import DEEP, JUNK, SOURCES, lines, rejected, sample, texts
 
 PLAIN = Options()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stages.corpus.intake.families.tool_chat import FAMILY, Options, Schema, map_item
 from stages.corpus.intake.tool_calls import CALL_FORMAT, calls_in_python
-from stages.corpus.row import Reject, Row
+from stages.corpus.rows.row import Reject, Row
 from tests.corpus.intake.families import mapping
 from tests.corpus.intake.families.mapping import DEEP, JUNK, rejected, texts
 

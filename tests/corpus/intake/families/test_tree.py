@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from stages.corpus.intake.families.tree import FAMILY, Options, items, map_item
-from stages.corpus.row import Reject, Row
+from stages.corpus.rows.row import Reject, Row
 from tests.corpus.intake.families.mapping import DEEP, JUNK, SOURCES, lines, real, rejected, sample, texts
 
 BEST = Options()

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from stages.corpus import tasks
-from stages.corpus.tasks import Task, fingerprint_of, run, workplace
+from stages.corpus.rows import tasks
+from stages.corpus.rows.tasks import Task, fingerprint_of, run, workplace
 from stages.errors import UserError
 
 

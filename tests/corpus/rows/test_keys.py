@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.corpus import keys, store
-from stages.corpus.row import Row
+from stages.corpus.rows import keys, store
+from stages.corpus.rows.row import Row
 
 TEXT = st.text(max_size=20)
 ROW = st.builds(
@@ -22,7 +22,7 @@ LAMP = Row("Show a sun", "a small one", "It is lit.", (("Hi", "Hello"),), "You a
 
 
 def key(row: Row) -> bytes:
-    return store.fact(row).key
+    return store.keys_of([store.encoded(row)])[0]
 
 
 # One key of each kind, so that a change of the rules is seen: rows of other versions would no longer be equal.
@@ -101,6 +101,17 @@ def test_keys_are_equal_just_where_the_normalised_fields_are(one: Row, other: Ro
 
     assert (key(one) == key(other)) == (compared(one) == compared(other))
     assert len(key(one)) == keys.BYTES
+
+
+SPACED = st.text(st.sampled_from("aB \t\n\x1d\x1e\x1f\u00a0\u00df\U0001f4a1"), max_size=6).map(str.encode)
+FIELDS = st.tuples(SPACED, SPACED, SPACED, st.lists(SPACED, max_size=3).map(tuple), SPACED)
+
+
+@settings(deadline=None)
+@given(st.lists(FIELDS, max_size=8), st.integers(0, 3))
+def test_the_keys_of_many_rows_are_those_of_each(rows: list[keys.Fields], times: int) -> None:
+    assert keys.keys(rows) == [keys.key(*row) for row in rows]
+    assert keys.keys(rows * 400 * times) == [keys.key(*row) for row in rows] * 400 * times
 
 
 @settings(deadline=None)

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import UserError
+from ...errors import UserError
 from . import keys
 from .row import Row
 
@@ -87,78 +87,94 @@ def priority_of(rid: Any) -> Any:
     return rid // (1 << (_SHARD_BITS + _ROW_BITS))
 
 
-class Fact(NamedTuple):
-    """What is known of a row, and its text in UTF-8, which is made once."""
+class Encoded(NamedTuple):
+    """The text of a row in UTF-8, which is made once."""
 
-    key: bytes
-    size: int
-    """Of the text, in bytes."""
-    texts: tuple[bytes, ...]
+    texts: tuple[bytes, bytes, bytes, bytes, bytes]
     """Of the columns in TEXT."""
     turns: tuple[bytes, ...]
     """Of the turns before: user, assistant, user, assistant ..."""
 
 
-def fact(row: Row) -> Fact:
-    """The key of a row, how many bytes its text has, and that text. Raises UnicodeEncodeError for a lone surrogate."""
-    instruction, input, output = row.instruction.encode(), row.input.encode(), row.output.encode()
-    system = row.system.encode() if row.system else b""
-    rejected = row.rejected.encode() if row.rejected else b""
-    size = len(instruction) + len(input) + len(output) + len(system)
-    turns: tuple[bytes, ...] = ()
-    if row.history:
-        turns = tuple(part.encode() for turn in row.history for part in turn)
-        size += sum(map(len, turns))
-    key = keys.key(instruction, input, output, turns, system)
-    return Fact(key, size, (instruction, input, output, system, rejected), turns)
+def encoded(row: Row) -> Encoded:
+    """The text of a row in UTF-8. Raises UnicodeEncodeError for a lone surrogate."""
+    texts = (
+        row.instruction.encode(),
+        row.input.encode(),
+        row.output.encode(),
+        row.system.encode() if row.system else b"",
+        row.rejected.encode() if row.rejected else b"",
+    )
+    return Encoded(texts, tuple([part.encode() for turn in row.history for part in turn]) if row.history else ())
 
 
-def rows_table(first: int, rows: Sequence[Row], facts: Sequence[Fact] | None = None) -> Any:
+def keys_of(rows: Sequence[Encoded]) -> list[bytes]:
+    """The keys of rows (see keys.key)."""
+    return keys.keys([(*texts[:3], turns, texts[3]) for texts, turns in rows])
+
+
+def rows_table(first: int, rows: Sequence[Row], texts: Sequence[Encoded] | None = None) -> Any:
     """A table of ROWS. first: the id of the first row; the others follow. Raises UserError where ids run out.
 
-    facts: of the rows, where they are made already.
+    texts: of the rows, where they are encoded already.
     """
     row_id(priority_of(first), 0, first % MAX_ROWS + max(0, len(rows) - 1))
-    facts = [fact(row) for row in rows] if facts is None else facts
-    # Arrow takes bytes as they are, and 8 times as long to encode a Python string.
-    arrays = {name: pa.array([fact.texts[place] for fact in facts], pa.string()) for place, name in enumerate(TEXT)}
-    arrays |= {
-        name: pa.array([getattr(row, name) for row in rows], pa.string()).dictionary_encode() for name in _LABELS
-    }
-    arrays["rid"] = pa.array(range(first, first + len(rows)), pa.int64())
-    arrays["history"] = _histories([fact.turns for fact in facts])
-    return pa.table([arrays[name] for name in ROWS.names], schema=ROWS)
+    texts = [encoded(row) for row in rows] if texts is None else texts
+    arrays = {name: _strings([text.texts[place] for text in texts]) for place, name in enumerate(TEXT)}
+    arrays |= {name: _labels([getattr(row, name) for row in rows]) for name in _LABELS}
+    arrays["rid"] = _numbers(np.arange(first, first + len(rows)), np.int64)
+    arrays["history"] = _histories([text.turns for text in texts])
+    return pa.Table.from_arrays([arrays[name] for name in ROWS.names], schema=ROWS)
+
+
+def facts_table(first: int, texts: Sequence[Encoded], verdicts: Sequence[str], langs: Sequence[str]) -> Any:
+    """A table of FACTS, in the order of the rows."""
+    sizes = np.array([sum(map(len, text.texts[:4])) + sum(map(len, text.turns)) for text in texts], np.int64)
+    arrays = [
+        _numbers(np.arange(first, first + len(texts)), np.int64),
+        pa.Array.from_buffers(FACTS.field("key").type, len(texts), [None, pa.py_buffer(b"".join(keys_of(texts)))]),
+        _numbers(-(-sizes // BYTES_A_TOKEN), np.int32),
+        _numbers(sizes, np.int32),
+        _labels(langs),
+        _labels(verdicts),
+    ]
+    return pa.Table.from_arrays(arrays, schema=FACTS)
+
+
+# Arrays are put together from their buffers: pa.array looks at each value, and at its first call imports pandas, which
+# takes longer than staging a small source.
+
+
+def _numbers(values: NDArray[Any], kind: type[np.integer[Any]]) -> Any:
+    held = np.ascontiguousarray(values, kind)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(held.dtype), len(held), [None, pa.py_buffer(held)])
+
+
+def _strings(texts: Sequence[bytes]) -> Any:
+    ends = np.cumsum([0, *map(len, texts)])
+    if ends[-1] >= 1 << 31:
+        return pa.array(texts, pa.string())  # in several chunks
+    buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(b"".join(texts))]
+    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
+
+
+def _labels(values: Sequence[str]) -> Any:
+    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    numbers = np.array([places[value] for value in values], np.int32)
+    return pa.DictionaryArray.from_arrays(_numbers(numbers, np.int32), _strings([name.encode() for name in places]))
 
 
 def _histories(histories: Sequence[tuple[bytes, ...]]) -> Any:
-    # Built from its offsets: Arrow takes ten times as long to find out what nested Python lists are.
-    flat: list[bytes] = []
-    starts = [0]
-    for turns in histories:
-        flat.extend(turns)
-        starts.append(len(flat) // 2)
-    pairs = pa.ListArray.from_arrays(pa.array(range(0, len(flat) + 1, 2), pa.int32()), pa.array(flat, pa.string()))
-    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), pairs)
-
-
-def facts_table(first: int, facts: Sequence[Fact], verdicts: Sequence[str], langs: Sequence[str]) -> Any:
-    """A table of FACTS, in the order of the rows."""
-    sizes = pa.array([fact.size for fact in facts], pa.int32())
-    arrays = [
-        pa.array(range(first, first + len(facts)), pa.int64()),
-        pa.array([fact.key for fact in facts], pa.binary(keys.BYTES)),
-        pa.array([-(-fact.size // BYTES_A_TOKEN) for fact in facts], pa.int32()),
-        sizes,
-        pa.array(langs, pa.string()).dictionary_encode(),
-        pa.array(verdicts, pa.string()).dictionary_encode(),
-    ]
-    return pa.table(arrays, schema=FACTS)
+    turns = np.cumsum([0, *(len(turns) // 2 for turns in histories)])
+    texts = _strings([text for turns in histories for text in turns])
+    pairs = pa.ListArray.from_arrays(_numbers(np.arange(0, 2 * turns[-1] + 1, 2), np.int32), texts)
+    return pa.ListArray.from_arrays(_numbers(turns, np.int32), pairs)
 
 
 @contextmanager
 def parquet(path: Path, schema: Any) -> Iterator[Any]:
     """A writer whose bytes hang on the tables given to it alone; the file is there when all is written."""
-    from .. import files
+    from ... import files
 
     dictionaries = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     with (
@@ -183,15 +199,17 @@ def write_facts(path: Path, tables: Sequence[Any]) -> None:
     parts = key_bytes(table)[:, 0] >> 4
     with parquet(path, FACTS) as writer:
         for number in range(PARTS):
-            writer.write_table(table.filter(pa.array(parts == number)).combine_chunks(), row_group_size=MAX_ROWS)
+            places = _numbers(np.flatnonzero(parts == number), np.int64)
+            writer.write_table(table.take(places).combine_chunks(), row_group_size=MAX_ROWS)
 
 
 def write_lines(path: Path, tables: Sequence[Any]) -> None:
     """Publish what an index needs of each row, in the order of the ids: facts in that order, in one file."""
     table = pa.concat_tables(tables).unify_dictionaries().combine_chunks() if tables else FACTS.empty_table()
     # The first eight bytes of the key: what samples are drawn by.
-    order = pa.array(key_bytes(table)[:, :8].copy().view(">u8").ravel().astype("u8"), pa.uint64())
-    table = pa.table([order if name == "order" else table.column(name) for name in LINES.names], schema=LINES)
+    order = _numbers(key_bytes(table)[:, :8].copy().view(">u8").ravel(), np.uint64)
+    columns = [order if name == "order" else table.column(name) for name in LINES.names]
+    table = pa.Table.from_arrays(columns, schema=LINES)
     with parquet(path, LINES) as writer:
         writer.write_table(table, row_group_size=_LINES_GROUP)
 

@@ -20,8 +20,8 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from .. import files, workers
-from ..errors import UserError
+from ... import files, workers
+from ...errors import UserError
 
 WORTH_S = 3.0
 """Work of fewer seconds than this is done sooner than processes are started."""
@@ -124,7 +124,7 @@ def _on_ray(tasks: list[Task], receipts: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _root() -> Path:
-    return Path(__file__).resolve().parents[2]
+    return Path(__file__).resolve().parents[3]
 
 
 def _progress(finished: Iterator[tuple[str, Any]], count: int, title: str) -> Iterator[tuple[str, Any]]:
@@ -157,12 +157,12 @@ def workplace(out: Path, fingerprint: str) -> Iterator[Path]:
 
 
 def fingerprint_of(inputs: Sequence[Path], *values: Any) -> str:
-    """A hash of the values, of the names, sizes and times of the inputs, and of this package's source."""
+    """A hash of the values, of the names, sizes and times of the inputs, and of the corpus package's source."""
     digest = hashlib.sha256()
     for path in inputs:
         stat = path.stat()
         digest.update(f"{path}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
-    for module in sorted(Path(__file__).parent.rglob("*.py")):
+    for module in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(module.read_bytes())
     digest.update(repr(values).encode())
     return digest.hexdigest()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.corpus import keys, store
-from stages.corpus.row import Row
+from stages.corpus.rows import keys, store
+from stages.corpus.rows.row import Row
 from stages.errors import UserError
 
 LAMP = Row("Show a sun", "a small one", "It is lit.", (("Hi", "Hello"), ("Sun?", "Yes")), "You are a lamp")
@@ -37,7 +37,7 @@ def back(table: Any) -> list[Row]:
 
 
 def facts(rows: list[Row], first: int = 0) -> Any:
-    return store.facts_table(first, [store.fact(row) for row in rows], [""] * len(rows), ["en"] * len(rows))
+    return store.facts_table(first, [store.encoded(row) for row in rows], [""] * len(rows), ["en"] * len(rows))
 
 
 # Ids ---------------------------------------------------------------------------------------------------------
@@ -129,8 +129,7 @@ def test_ids_have_statistics_by_which_readers_skip_row_groups(tmp_path: Path) ->
 @given(ROW)
 def test_the_size_of_a_row_is_that_of_all_its_text_but_the_rejected_answer(row: Row) -> None:
     texts = [*row[:3], row.system, *(part for turn in row.history for part in turn)]
-    assert store.fact(row).size == sum(len(text.encode()) for text in texts)
-    assert len(store.fact(row).key) == keys.BYTES
+    assert facts([row]).column("bytes").to_pylist() == [sum(len(text.encode()) for text in texts)]
 
 
 def test_tokens_are_estimated_by_bytes_rounded_up() -> None:
@@ -139,7 +138,7 @@ def test_tokens_are_estimated_by_bytes_rounded_up() -> None:
 
 
 def test_a_table_of_facts_has_their_ids_languages_and_verdicts() -> None:
-    table = store.facts_table(5, [store.fact(row) for row in ROWS], ["", "echo", ""], ["en", "en", "de"])
+    table = store.facts_table(5, [store.encoded(row) for row in ROWS], ["", "echo", ""], ["en", "en", "de"])
     assert table.schema == store.FACTS
     assert table.select(["rid", "lang", "verdict"]).to_pylist() == [
         {"rid": 5, "lang": "en", "verdict": ""},
@@ -162,15 +161,15 @@ def test_facts_are_in_parts_by_their_keys_and_in_each_in_the_order_of_ids(
         assert part.column("rid").to_pylist() == sorted(part.column("rid").to_pylist())
         assert store.key_bytes(part).tobytes() == b"".join(part.column("key").to_pylist())
     found = {line["rid"]: line["key"] for part in parts for line in part.to_pylist()}
-    assert found == {number: store.fact(row).key for number, row in enumerate(rows)}
+    assert found == {number: store.keys_of([store.encoded(row)])[0] for number, row in enumerate(rows)}
 
 
 def test_equal_rows_of_two_sources_are_in_the_same_part(tmp_path: Path) -> None:
     for name, rows in (("a", ROWS), ("b", [LAMP._replace(instruction=" show  A SUN ")])):
         store.write_facts(tmp_path / name, [facts(rows)])
-    part = store.fact(LAMP).key[0] >> 4
+    part = store.keys_of([store.encoded(LAMP)])[0][0] >> 4
     keys_in = [set(store.read_facts(tmp_path / name, part).column("key").to_pylist()) for name in ("a", "b")]
-    assert keys_in[0] & keys_in[1] == {store.fact(LAMP).key}
+    assert keys_in[0] & keys_in[1] == {store.keys_of([store.encoded(LAMP)])[0]}
 
 
 def test_how_facts_are_handed_over_does_not_change_the_bytes(tmp_path: Path) -> None:
@@ -182,7 +181,9 @@ def test_how_facts_are_handed_over_does_not_change_the_bytes(tmp_path: Path) -> 
 
 def test_the_keys_of_a_slice_are_those_of_its_rows() -> None:
     table = facts(ROWS)
-    assert store.key_bytes(table.slice(1, 2)).tobytes() == b"".join(store.fact(row).key for row in ROWS[1:])
+    assert store.key_bytes(table.slice(1, 2)).tobytes() == b"".join(
+        store.keys_of([store.encoded(row)])[0] for row in ROWS[1:]
+    )
     assert store.key_bytes(table.slice(3)).shape == (0, keys.BYTES)
 
 
