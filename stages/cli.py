@@ -31,13 +31,15 @@ COMMANDS = {
     "write-requests": Place(".lamp.teachers.request_writer", "write_requests", "Have a model write further requests."),
     "corpus": Place(".cli", "corpus", "Look into the corpus, split files, export rows, pin sources."),
     "review": Place(".corpus.review", "review", "Decide on rows of the safety bucket."),
+    "base": Place(".cli", "base", "Pin the models on the hub that lamps are made of."),
 }
 CORPUS_COMMANDS = {
     "analyze": Place(".corpus.analyzing", "analyze", "Sort the rows of any file into buckets, and split it."),
     "export": Place(".corpus.exporting", "export", "Write the corpus, or a part of it, as Parquet or JSON Lines."),
-    "pin": Place(".corpus.pinning", "pin", "Pin sources to what the hub has now."),
+    "pin": Place(".corpus.intake.pinning", "pin", "Pin sources to what the hub has now."),
     "report": Place(".corpus.reporting", "report", "Show what became of each source's items, with examples."),
 }
+BASE_COMMANDS = {"pin": Place(".model.base_pin", "pin", "Pin bases to what the hub has now.")}
 
 
 class LazyGroup(click.Group):
@@ -81,6 +83,11 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 @click.group(cls=LazyGroup, places=CORPUS_COMMANDS, context_settings=_HELP)
 def corpus() -> None:
     """Public instruction sets as one corpus: what is in it, and parts of it as files."""
+
+
+@click.group(cls=LazyGroup, places=BASE_COMMANDS, context_settings=_HELP)
+def base() -> None:
+    """Models of others that are taught to be a lamp."""
 
 
 @click.group(cls=LazyGroup, places=COMMANDS, context_settings=_HELP)

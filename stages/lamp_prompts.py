@@ -9,7 +9,6 @@ Run:  python -m stages.lamp_prompts --seed-folder data/seed --out data/lamp/prom
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ from .command import stage
 from .errors import UserError
 
 if TYPE_CHECKING:
-    from .lamp.request import Request
     from .lamp.taxonomy import Taxonomy
 
 
@@ -34,31 +32,22 @@ class Params:
     v2: dict[str, dict[str, int]]
 
 
-@dataclass(frozen=True)
-class Task:
-    """One unit's requests to be made. key: version, category, sub-category. where: the parameter of its quota."""
-
-    key: tuple[str, str, str]
-    quota: int
-    where: str
-    seed: int
-    seed_folder: Path
-
-
 @stage(__doc__, seed_folder="data/seed", out="data/lamp/prompts.jsonl")
 def main(seed_folder: Path, out: Path, params_path: Path) -> None:
     from . import files, params
-    from .lamp import taxonomy
+    from .lamp import taxonomy, units
 
     knobs = params.load(Params, "lamp_prompts", params_path)
     chosen = quotas(knobs, taxonomy.load(seed_folder), params_path)
-    tasks = [Task(key, quota, where, knobs.seed, seed_folder) for (key, where), quota in chosen.items()]
-    count = files.write_rows(out, generated(tasks))
+    tasks = [units.Task(key, quota, where, knobs.seed, seed_folder) for (key, where), quota in chosen.items()]
+    count = files.write_rows(out, units.generated(tasks))
     click.echo(f"{out}: {count} requests in {len(chosen)} categories and sub-categories")
 
 
 def quotas(knobs: Params, words: Taxonomy, params_path: Path) -> dict[tuple[tuple[str, str, str], str], int]:
     """Requests per unit and the parameter that says so, scaled to `total`. Raises UserError for what is not there."""
+    from .lamp import units
+
     prefix = f"{params_path.name}, lamp_prompts"
     if knobs.total < 0:
         raise UserError(f"{prefix}.total: {knobs.total} is negative; take 0 or more")
@@ -72,47 +61,7 @@ def quotas(knobs: Params, words: Taxonomy, params_path: Path) -> dict[tuple[tupl
             raise UserError(f"{where}: no phrases for it in data/seed; there are phrases for {', '.join(known)}")
         if quota < 0:
             raise UserError(f"{where}: {quota} is negative; take 0 or more")
-    return dict(zip(wanted, scaled(list(wanted.values()), knobs.total), strict=True))
-
-
-def scaled(counts: list[int], total: int) -> list[int]:
-    """`counts` in the same proportions with the sum `total` (largest remainders); as they are for a total of 0."""
-    whole = sum(counts)
-    if total == 0 or whole == 0:
-        return counts
-    exact = [count * total / whole for count in counts]
-    rounded = [int(each) for each in exact]
-    largest = sorted(range(len(counts)), key=lambda place: (rounded[place] - exact[place], place))
-    for place in largest[: total - sum(rounded)]:
-        rounded[place] += 1
-    return rounded
-
-
-def generated(tasks: list[Task]) -> Iterator[Request]:
-    """The requests of all tasks, in their order; large units are begun first."""
-    from concurrent.futures import ProcessPoolExecutor
-
-    from . import workers
-
-    count = min(workers.count(), len(tasks))
-    if count < 2 or sum(task.quota for task in tasks) < workers.WORTH_IT:
-        for task in tasks:
-            yield from made(task)
-        return
-    with ProcessPoolExecutor(count) as pool:
-        largest_first = sorted(tasks, key=lambda task: -task.quota)
-        results = {task.key: pool.submit(made, task) for task in largest_first}
-        for task in tasks:
-            yield from results.pop(task.key).result()
-
-
-def made(task: Task) -> list[Request]:
-    """The requests of one unit."""
-    from .lamp import phrasing, taxonomy
-
-    words = taxonomy.load(task.seed_folder)
-    benchmark = task.seed_folder / "benchmark.yaml"
-    return list(phrasing.requests(words, words.units[task.key], task.quota, task.seed, benchmark, task.where))
+    return dict(zip(wanted, units.scaled(list(wanted.values()), knobs.total), strict=True))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 In:   screened.jsonl
 Out:  a folder with train.jsonl and val.jsonl, rows of id, category and messages (system, user, assistant)
-      as TRL reads them, and request_format.json (how requests are put to the model)
+      as TRL reads them (no system turn with system_prompt=none), and request_format.json (how requests are put to
+      the model)
 Holds: the split is stratified by category; which side a row is on hangs on its id and the seed, so adding
       rows moves at most a few others across the border.
 Run:  python -m stages.lamp_trainset --screened data/lamp/screened.jsonl --out data/lamp/trainset
@@ -14,7 +15,7 @@ import hashlib
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -30,7 +31,8 @@ class Params:
     seed: int
     versions: tuple[str, ...]
     validation_share: float
-    system_prompt: str
+    system_prompt: Literal["full", "short", "none"]
+    short_system_prompt: str
     request_template: str
     follow_up_template: str
 
@@ -42,7 +44,7 @@ def main(screened: Path, out: Path, params_path: Path) -> None:
     knobs = params.load(Params, "lamp_trainset", params_path)
     check(knobs, params_path)
     rows = wanted_rows(screened, knobs.versions)
-    asking = RequestFormat(knobs.system_prompt, knobs.request_template, knobs.follow_up_template)
+    asking = RequestFormat(system_prompt(knobs), knobs.request_template, knobs.follow_up_template)
     validation = validation_ids(rows, knobs.validation_share, knobs.seed)
     sides = (
         [row for row in rows if row["id"] not in validation],
@@ -70,18 +72,31 @@ def wanted_rows(screened: Path, versions: tuple[str, ...]) -> list[dict[str, Any
 
 
 def check(knobs: Params, params_path: Path) -> None:
-    """Raises UserError for no version, a share that is none, a template that has no place for what it wraps."""
+    """Raises UserError for no version, no prompt, a share that is none, a template without a place for its parts."""
     if not knobs.versions:
         raise UserError(f"{params_path}, lamp_trainset.versions: none; take [v1], [v2] or [v1, v2]")
     if not 0 < knobs.validation_share < 1:
         raise UserError(
             f"{params_path}, lamp_trainset.validation_share: {knobs.validation_share} is not between 0 and 1"
         )
+    if knobs.system_prompt == "short" and not knobs.short_system_prompt.strip():
+        raise UserError(
+            f"{params_path}, lamp_trainset.short_system_prompt: empty; write one, or take system_prompt=none"
+        )
     for name, places in (("request_template", ("{prompt}",)), ("follow_up_template", ("{prompt}", "{running}"))):
         template = getattr(knobs, name)
         for place in places:
             if place not in template:
                 raise UserError(f"{params_path}, lamp_trainset.{name}: {template!r} has no {place}; add it")
+
+
+def system_prompt(knobs: Params) -> str:
+    """The text of the system turn: the whole manual, one line, or none at all."""
+    if knobs.system_prompt == "full":
+        from .lamp.manual import manual  # reads the program definition, which costs 0.2 s
+
+        return manual()
+    return knobs.short_system_prompt if knobs.system_prompt == "short" else ""
 
 
 def validation_ids(rows: list[dict[str, Any]], share: float, seed: int) -> set[str]:

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from stages.cli import COMMANDS, main
+from stages.cli import BASE_COMMANDS, COMMANDS, CORPUS_COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("numpy", "pydantic", "PIL", "rich", "torch", "transformers", "mlflow", "dvc")
@@ -41,6 +41,16 @@ def test_every_named_command_exists_and_explains_itself(name):
     assert shown.exit_code == 0
     assert "Usage:" in shown.stdout
     assert command.help
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [(group, name) for group, below in (("corpus", CORPUS_COMMANDS), ("base", BASE_COMMANDS)) for name in below],
+)
+def test_every_command_of_a_group_exists_and_explains_itself(group, name):
+    shown = CliRunner().invoke(main, [group, name, "--help"])
+    assert shown.exit_code == 0
+    assert "Usage:" in shown.stdout
 
 
 def test_a_name_that_is_nearly_right_is_answered_with_the_right_one():

@@ -22,6 +22,9 @@ def test_everything_that_the_pipeline_declares_is_there(repository: Repository) 
     assert not [out for out in outputs(*stages.values()) if not (repository.root / out).exists()]
     assert repository.lock().keys() == stages.keys()
     assert {path.name for path in (repository.root / "models" / "gguf").iterdir()} == {
+        "Modelfile",
+        "README.md",
+        "adapter",
         "lamp-nano-F16.gguf",
         "lamp-nano-Q4_K_M.gguf",
         "manifest.json",
@@ -65,9 +68,9 @@ def test_no_checkpoint_and_no_temporary_file_stays_behind(repository: Repository
 
 def test_dvc_shows_the_metrics_and_draws_the_plots(repository: Repository, tmp_path: Path) -> None:
     shown = json.loads(repository.run("dvc", "metrics", "show", "--json"))[""]["data"]
-    scored = {"score_dataset", "score_bench", "score_quality"}
+    lamp = {"lamp_pairs", "lamp_primer", "lamp_screened", "score_dataset", "score_bench", "score_quality"}
     corpus = {"corpus_audit", "corpus_mixes", "corpus_profiles", "corpus_preferences"}
-    assert {Path(name).stem for name in shown} == {"lamp_screened", "model_base", "model_adapter", *scored, *corpus}
+    assert {Path(name).stem for name in shown} == {"model_base", "model_adapter", *lamp, *corpus}
     bench = shown["metrics/score_bench.json"]["data"]
     assert bench.keys() == {"F16", "Q4_K_M"}
     assert bench["F16"]["n"] == 21

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages import lamp_prompts, params, workers
-from stages.lamp import phrasing, taxonomy
+from stages.lamp import phrasing, taxonomy, units
 
 ROOT = Path(__file__).parent.parent
 SEED = ROOT / "data" / "seed"
@@ -145,12 +145,12 @@ def test_a_larger_total_scales_every_quota(knobs):
     ],
 )
 def test_remainders_go_to_the_largest(counts, total, wanted):
-    assert lamp_prompts.scaled(counts, total) == wanted
+    assert units.scaled(counts, total) == wanted
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=80), st.integers(1, 1_000_000))
 def test_any_total_is_met_exactly_and_no_count_is_off_by_one(counts, total):
-    scaled = lamp_prompts.scaled(counts, total)
+    scaled = units.scaled(counts, total)
     if not sum(counts):
         assert scaled == counts
         return

@@ -9,11 +9,13 @@ from click.testing import CliRunner
 
 from stages import lamp_trainset, params
 from stages.lamp.asking import FILE
+from stages.lamp.manual import manual
 from stages.lamp_trainset import validation_ids
 
 ROOT = Path(__file__).parent.parent
 SECTION = (
-    '{seed: 7, versions: [v1], validation_share: 0.1, system_prompt: "Be a lamp.", request_template: "For: {prompt}",'
+    '{seed: 7, versions: [v1], validation_share: 0.1, system_prompt: short, short_system_prompt: "Be a lamp.",'
+    ' request_template: "For: {prompt}",'
     ' follow_up_template: "For: {prompt} Now: {running}"}'
 )
 
@@ -67,6 +69,30 @@ def test_a_row_is_a_chat_of_three_turns_as_the_lamp_will_see_it(tmp_path):
             ],
         }
     ]
+
+
+def test_without_a_system_prompt_a_row_is_a_chat_of_two_turns(tmp_path):
+    run(tmp_path, rows("a", 1), SECTION.replace("system_prompt: short", "system_prompt: none"))
+    assert [turn["role"] for turn in read(tmp_path, "train.jsonl")[0]["messages"]] == ["user", "assistant"]
+    assert json.loads((tmp_path / "sets" / "out" / FILE).read_text())["system_prompt"] == ""
+
+
+def test_the_full_system_prompt_is_the_manual(tmp_path):
+    run(tmp_path, rows("a", 1), SECTION.replace("system_prompt: short", "system_prompt: full"))
+    assert read(tmp_path, "train.jsonl")[0]["messages"][0] == {"role": "system", "content": manual()}
+
+
+def test_another_system_prompt_is_refused_and_so_is_a_short_one_without_words(tmp_path):
+    result = run(tmp_path, rows("a", 1), SECTION.replace("system_prompt: short", "system_prompt: long"))
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1
+    assert "system_prompt: input should be 'full', 'short' or 'none', got 'long'" in result.stderr
+    result = run(tmp_path, rows("a", 1), SECTION.replace("Be a lamp.", " "))
+    assert result.exit_code == 2 and "short_system_prompt: empty; write one" in result.stderr
+
+
+def test_the_default_prompt_is_the_short_line():
+    knobs = params.load(lamp_trainset.Params, "lamp_trainset", ROOT / "params.yaml")
+    assert lamp_trainset.system_prompt(knobs) == "You are a lamp."
 
 
 def test_a_follow_up_is_put_with_the_program_that_is_running(tmp_path):

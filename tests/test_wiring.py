@@ -11,7 +11,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGE_PREFIXES = ("lamp_", "corpus_", "model_", "score_", "report")
-SHARED_KNOBS = {"corpus_sources.sources", "corpus_mixes.buckets"}
+SHARED_KNOBS = {"corpus_sources.sources", "corpus_mixes.buckets", "lamp_trainset.versions", "score_dataset.licence"}
 UNTRACKED_KNOBS = {"sources", "executor"}  # the matrix itself, and what no byte hangs on
 STAGES = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem.startswith(STAGE_PREFIXES))
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())

@@ -27,6 +27,7 @@ KNOBS: dict[str, dict[str, Any]] = {
     "corpus_sources": {"sources": SOURCES},
     "lamp_prompts": {"total": 330},  # a third of it, 110 rows, is trained on
     "lamp_responses": {"teacher": "rule_based", "import_file": "data/seed/imported_answers.jsonl"},
+    "lamp_primer": {"rows": 30},
     "model_base": {
         "hidden_size": 256,
         "layers": 1,
@@ -37,7 +38,12 @@ KNOBS: dict[str, dict[str, Any]] = {
         "threads": 1,
     },
     "model_adapter": {"rank": 4, "epochs": 1, "batch_size": 8, "save_steps": 10, "threads": 1},  # 13 steps
-    "model_gguf": {"quants": ["F16", "Q4_K_M"]},
+    "model_gguf": {
+        "quants": ["F16", "Q4_K_M"],
+        "importance_matrix": "trainset",
+        "importance_rows": 20,
+        "adapter": True,
+    },
     "score_bench": {"quants": ["F16", "Q4_K_M"], "threads": 1, "max_tokens": 200, "hot_seeds": 1},
     "score_quality": {"threads": 1, "max_tokens": 200},
 }

@@ -10,7 +10,7 @@ FILE = "request_format.json"
 
 @dataclass(frozen=True)
 class RequestFormat:
-    """system_prompt: the system turn. request_template: the user turn; the request goes where {prompt} is.
+    """system_prompt: the system turn; empty: there is none. request_template: the user turn, with {prompt} in it.
 
     follow_up_template: the user turn while a program is running, which goes where {running} is.
     """
@@ -27,7 +27,5 @@ class RequestFormat:
             # Both at once: what a request says in braces is no place of the template.
             said = {"{prompt}": prompt, "{running}": running}
             asked = re.sub(r"\{(?:prompt|running)\}", lambda place: said[place[0]], self.follow_up_template)
-        return [
-            {"role": "system", "content": self.system_prompt},
-            {"role": "user", "content": asked},
-        ]
+        system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
+        return [*system, {"role": "user", "content": asked}]

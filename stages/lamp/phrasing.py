@@ -82,11 +82,12 @@ class _Turn:
 
 
 def requests(
-    taxonomy: Taxonomy, unit: Unit, quota: int, seed: int, benchmark_path: Path, where: str
+    taxonomy: Taxonomy, unit: Unit, quota: int, seed: int, benchmark_path: Path, where: str | None
 ) -> Iterator[Request]:
     """`quota` requests of a unit, no two alike and none held out.
 
-    where: the parameter that holds the quota, for messages. Raises UserError when the phrases cannot give so many.
+    where: the parameter that holds the quota, for messages. Raises UserError when the phrases cannot give so many;
+        with None they end there.
     """
     if quota < 0:
         raise UserError(f"{where}: {quota} is negative; take 0 or more")
@@ -103,6 +104,8 @@ def requests(
         made = _different(taxonomy, unit, lines, turn, seed, benchmark_path, seen, elsewhere)
         if made is None:
             made = _different(taxonomy, unit, lines, turn, seed, benchmark_path, seen, elsewhere, _EXHAUSTED_LIMIT)
+        if made is None and where is None:
+            return
         if made is None:
             raise UserError(
                 f"{where}: {quota} requests wanted, but the phrases of {unit.key} gave only {number} different ones;"

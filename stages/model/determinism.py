@@ -25,6 +25,8 @@ def pin_environment(threads: int) -> None:
         MKL_DYNAMIC="FALSE",
         # A spinning barrier makes training many times slower as soon as anything else runs on these cores.
         OMP_WAIT_POLICY="passive",
+        # On a GPU; without it torch refuses to multiply matrices when algorithms are to be deterministic.
+        CUBLAS_WORKSPACE_CONFIG=":4096:8",
         HF_HUB_OFFLINE="1",
         HF_HUB_DISABLE_TELEMETRY="1",
         TOKENIZERS_PARALLELISM="false",

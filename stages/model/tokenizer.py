@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,21 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from ..errors import UserError
 from ..lamp import atoms
 from . import chat
+from .bases import Entry
 
 MODEL_FILE = "tokenizer.model"
+FILES = (
+    MODEL_FILE,
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "chat_template.json",
+)
+"""What belongs to a tokenizer in a model folder. None has all; each one that there is decides something."""
 _FIRST_ATOM = 2 + len(chat.MARKERS)  # behind <unk>, <pad> and the markers
 
 
@@ -111,6 +125,43 @@ def _added_tokens(folder: Path) -> dict[str, dict[str, Any]]:
 def load(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a model folder."""
     return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def settle(folder: Path, entry: Entry) -> None:
+    """Make what a base's tokenizer leaves open, or does by the day, the same in training and on the lamp.
+
+    All of it then stands in tokenizer_config.json: the chat template (see chat.undated) and the token for padding.
+    Raises UserError where the tokenizer lacks the base's stop or padding token, or has no chat template.
+    """
+    tokenizer = load(folder)
+    known = tokenizer.get_vocab()
+    for key, token in (("stop", entry.stop), ("pad", entry.pad)):
+        if token not in known:
+            raise UserError(f"params.yaml, model_base.bases, {key}: the tokenizer of this base has no {token!r}")
+    template = tokenizer.chat_template
+    if not isinstance(template, str):
+        raise UserError(f"the tokenizer of {entry.hub} has no chat template; take an instruction-tuned model as base")
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["pad_token"] = entry.pad
+    config["chat_template"] = chat.undated(template) if entry.dated else template
+    if entry.family == "tinyllama":
+        # A blank before the text behind every marker, as llama.cpp and this model's tokenizer.json have it.
+        # transformers 5 goes by this key alone, and by false puts one at the very beginning only.
+        config["legacy"] = True
+    path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    for name in ("chat_template.jinja", "chat_template.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def copy_tokenizer(source: Path, target: Path) -> None:
+    """Copy what there is of a tokenizer from one model folder to another, as it is.
+
+    Saving a loaded tokenizer would leave tokenizer.model out, which the GGUF converter needs.
+    """
+    for name in FILES:
+        if (source / name).exists():
+            shutil.copyfile(source / name, target / name)
 
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], **options: Any) -> list[int]:

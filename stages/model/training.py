@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import random
+import math
+import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import trl
-from datasets import Dataset
-from torch.utils.data import Sampler
+from accelerate import PartialState
+from datasets import Dataset, concatenate_datasets
+from torch.utils.data import DataLoader, Sampler
 from transformers import (
+    EarlyStoppingCallback,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PrinterCallback,
@@ -21,24 +24,41 @@ from transformers import (
     Trainer,
     TrainerCallback,
 )
+from transformers.trainer_utils import EvalLoopOutput
 from transformers.utils import logging as transformers_logging
 
 from .. import files
 from ..errors import UserError
 from ..tracking import lineage
+from . import packing
 from . import tokenizer as tokenizing
+from .packing import LengthBuckets as LengthBuckets
 
 _COMPLETE = "complete"
-# Batches are cut from runs of this many, sorted by length: little padding, still well mixed.
-_BUCKET_BATCHES = 20
 _LOGGING_STEPS = 10
+# Rows that are held as Python lists at a time.
+_CHUNK = 4096
+# Validation takes so many rows at a time that their logits are at most this many numbers: 4 GiB in fp32.
+_LOGITS = 1 << 30
+_VALIDATION_BATCH = 64
+BEST = "best"
+"""Of Schedule.keep, and the folder among the checkpoints of the weights with the lowest validation loss so far."""
+_GATHERED = "gathered"
+_BEST_LOSS = "best.json"
 
 Row = dict[str, float]
+Precision = Literal["auto", "fp32", "bf16"]
+TooLong = Literal["drop", "truncate"]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how hard to train. warmup_share: of all steps. save_steps: steps between checkpoints."""
+    """How long and how hard to train.
+
+    warmup_share: of all steps. save_steps: steps between checkpoints. A step sees batch_size * gradient_accumulation
+    rows, however many processes share them. patience: validations without progress after which training ends, 0 for
+    never. keep: the weights after the last step, or those with the lowest validation loss.
+    """
 
     epochs: int
     batch_size: int
@@ -48,12 +68,37 @@ class Schedule:
     save_steps: int
     seed: int
     context: int
+    gradient_accumulation: int = 1
+    precision: Precision = "auto"
+    gradient_checkpointing: bool = False
+    packing: bool = False
+    patience: int = 0
+    keep: Literal["last", "best"] = "last"
 
     @classmethod
     def of(cls, knobs: Any, context: int | None = None) -> Schedule:
         """The schedule among a stage's parameters; `context` where they do not have one."""
-        own = {key: getattr(knobs, key) for key in cls.__dataclass_fields__ if key != "context"}
-        return cls(**own, context=context if context is not None else knobs.context)
+        own = {key.name: getattr(knobs, key.name) for key in fields(cls) if hasattr(knobs, key.name)}
+        return cls(**{**own, "context": own.get("context") if context is None else context})
+
+    @property
+    def bf16(self) -> bool:
+        """Whether matrices are multiplied in bfloat16."""
+        return self.precision == "bf16" or (self.precision == "auto" and torch.cuda.is_available())
+
+    def shares(self, processes: int) -> tuple[int, int]:
+        """The batch size and the gradient accumulation of each process, so that all of them see the rows of a step.
+
+        Raises UserError where neither can be divided.
+        """
+        if self.gradient_accumulation % processes == 0:
+            return self.batch_size, self.gradient_accumulation // processes
+        if self.batch_size % processes == 0:
+            return self.batch_size // processes, self.gradient_accumulation
+        raise UserError(
+            f"model_adapter.batch_size {self.batch_size}, gradient_accumulation {self.gradient_accumulation}: neither"
+            f" can be shared by {processes} processes; make one a multiple of that"
+        )
 
 
 def workplace(checkpoints: Path, chain: dict[str, str]) -> Path:
@@ -70,87 +115,103 @@ def workplace(checkpoints: Path, chain: dict[str, str]) -> Path:
 
 
 def datasets(
-    tokenizer: PreTrainedTokenizerBase, trainset: Path, context: int, completion_only: bool
+    tokenizer: PreTrainedTokenizerBase,
+    trainset: Path,
+    context: int,
+    completion_only: bool,
+    too_long: TooLong = "drop",
+    further: Path | None = None,
 ) -> tuple[Dataset, Dataset, int]:
-    """Training rows, validation rows, and how many were left out because they are longer than the context."""
-    rows, too_long = token_rows(tokenizer, trainset / "train.jsonl", context, completion_only)
-    validation, _ = token_rows(tokenizer, trainset / "val.jsonl", context, completion_only=True)
+    """Training rows, validation rows, and how many of the former are longer than the context (see `token_rows`).
+
+    further: a file of more training rows.
+    """
+    rows, longer = token_rows(tokenizer, trainset / "train.jsonl", context, completion_only, too_long)
+    more, longer_too = token_rows(tokenizer, further, context, completion_only, too_long) if further else ((), 0)
+    if len(more):
+        rows, longer = concatenate_datasets([rows, more]), longer + longer_too
+    validation, _ = token_rows(tokenizer, trainset / "val.jsonl", context, True, too_long)
     for name, side in (("train.jsonl", rows), ("val.jsonl", validation)):
         if not len(side):
             raise UserError(
                 f"{trainset / name}: no row fits into {context} tokens; raise the context, or make more rows"
                 " (lamp_prompts.quotas) or a larger lamp_trainset.validation_share"
             )
-    return rows, validation, too_long
+    return rows, validation, longer
 
 
 def token_rows(
-    tokenizer: PreTrainedTokenizerBase, path: Path, context: int, completion_only: bool
+    tokenizer: PreTrainedTokenizerBase, path: Path, context: int, completion_only: bool, too_long: TooLong = "drop"
 ) -> tuple[Dataset, int]:
     """Chat rows as (dataset of input_ids and completion_mask, how many rows were longer than the context).
 
     completion_only: the mask is 1 for the answer and the end token behind it, 0 for the rest; else 1 for all.
+    too_long: rows longer than the context are dropped, or lose their end; those of which no answer is left are dropped.
     """
-    rows, too_long = [], 0
-    for row in files.read_rows(path, ("messages",)):
+    return tokenised(tokenizer, files.read_rows(path, ("messages",)), str(path), context, completion_only, too_long)
+
+
+def tokenised(
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Iterable[files.Row],
+    where: str,
+    context: int,
+    completion_only: bool,
+    too_long: TooLong = "drop",
+) -> tuple[Dataset, int]:
+    """As `token_rows`, of rows that come from anywhere. where: named in errors."""
+    chunks: list[Dataset] = []
+    kept: list[dict[str, list[int]]] = []
+    longer = 0
+    for row in rows:
         messages = row["messages"]
         ids = tokenizing.token_ids(tokenizer, messages)
         prompt = tokenizing.token_ids(tokenizer, messages[:-1], add_generation_prompt=True)
         if ids[: len(prompt)] != prompt:
-            raise AssertionError(f"{path}: {row.get('id')}: the prompt is not the beginning of the chat's tokens")
+            raise AssertionError(f"{where}: {row.get('id')}: the prompt is not the beginning of the chat's tokens")
         if len(ids) > context:
-            too_long += 1
-            continue
+            longer += 1
+            if too_long == "drop" or len(prompt) >= context:
+                continue
+            ids = ids[:context]
         unlearnt = len(prompt) if completion_only else 0
-        rows.append({"input_ids": ids, "completion_mask": [0] * unlearnt + [1] * (len(ids) - unlearnt)})
-    return Dataset.from_list(rows), too_long
-
-
-class LengthBuckets(Sampler[int]):
-    """Row numbers in an order that hangs on (seed, epoch) alone, rows of like length side by side.
-
-    Unlike the library's own length grouping it can start in any epoch, so a resumed run sees the rows that
-    an undisturbed one would have seen.
-    """
-
-    def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
-        self._lengths = lengths
-        self._batch_size = batch_size
-        self._seed = seed
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by the trainer at the start of every epoch."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        rng = random.Random(f"{self._seed}:{self._epoch}")
-        order = list(range(len(self._lengths)))
-        rng.shuffle(order)
-        size = self._batch_size
-        batches: list[list[int]] = []
-        for start in range(0, len(order), size * _BUCKET_BATCHES):
-            bucket = sorted(order[start : start + size * _BUCKET_BATCHES], key=lambda row: self._lengths[row])
-            batches += [bucket[at : at + size] for at in range(0, len(bucket), size)]
-        # The one short batch stays last, or all behind it would be cut askew.
-        last = batches.pop()
-        rng.shuffle(batches)
-        return iter([row for batch in [*batches, last] for row in batch])
+        kept.append({"input_ids": ids, "completion_mask": [0] * unlearnt + [1] * (len(ids) - unlearnt)})
+        if len(kept) == _CHUNK:
+            chunks.append(Dataset.from_list(kept))
+            kept = []
+    if kept or not chunks:
+        chunks.append(Dataset.from_list(kept))
+    return (chunks[0] if len(chunks) == 1 else concatenate_datasets(chunks)), longer
 
 
 class _Trainer(trl.SFTTrainer):  # type: ignore[misc]
+    batch_size: int
+
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int]:
         rows = train_dataset if train_dataset is not None else self.train_dataset
         lengths = [len(ids) for ids in rows["input_ids"]]
-        return LengthBuckets(lengths, self.args.per_device_train_batch_size, self.args.data_seed)
+        # Of all processes together: each takes its part of what one process would see.
+        return LengthBuckets(lengths, self.batch_size, self.args.data_seed)
 
-    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         # TRL also computes the entropy and accuracy of every token of every step, which nobody looks at and
         # which takes a tenth of the training time of a model whose vocabulary is most of its work.
-        return Trainer.compute_loss(self, *args, **kwargs)
+        # With a cache the positions of packed rows would not be looked at.
+        return Trainer.compute_loss(self, model, {**inputs, "use_cache": False}, *args, **kwargs)
+
+    def evaluation_loop(self, dataloader: DataLoader[Any], *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        # Shared out, other rows would stand in a batch, and the mean over batches would be another one. So each of
+        # several processes looks at all rows; validation is a small part of the work.
+        if self.accelerator.num_processes == 1:
+            return super().evaluation_loop(dataloader, *args, **kwargs)
+        rows = self._remove_unused_columns(self.eval_dataset, "evaluation")
+        losses = []
+        self.model.eval()
+        for batch in DataLoader(rows, batch_size=self.args.eval_batch_size, collate_fn=self.data_collator):
+            loss = self.prediction_step(self.model, batch, prediction_loss_only=True)[0]
+            losses.append(loss.float().cpu().repeat(len(batch["input_ids"])))
+        mean = float(torch.cat(losses).mean())
+        return EvalLoopOutput(predictions=None, label_ids=None, metrics={"eval_loss": mean}, num_samples=len(rows))
 
 
 class _MarkComplete(TrainerCallback):  # type: ignore[misc]
@@ -158,8 +219,31 @@ class _MarkComplete(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        with files.published_file(folder / _COMPLETE) as marker:
-            marker.write_text(str(state.global_step))
+        PartialState().wait_for_everyone()
+        if state.is_world_process_zero:
+            with files.published_file(folder / _COMPLETE) as marker:
+                marker.write_text(str(state.global_step))
+
+
+class _KeepBest(TrainerCallback):  # type: ignore[misc]
+    """Keeps the weights of the validation with the lowest loss, through kills: what is repeated is no better."""
+
+    def __init__(self, trainer: Trainer, folder: Path) -> None:
+        self._trainer, self._folder = trainer, folder
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
+        known = self._folder / _BEST_LOSS
+        loss = float(metrics["eval_loss"])
+        if known.exists() and loss >= files.read_json(known)["eval_loss"]:
+            return
+        staging = self._folder.with_name("better")
+        PartialState().wait_for_everyone()  # all have read the loss so far
+        self._trainer.save_model(str(staging))  # in which all processes take part
+        if state.is_world_process_zero:
+            with files.published_folder(self._folder) as folder:
+                shutil.copytree(staging, folder, dirs_exist_ok=True)
+                files.write_json(folder / _BEST_LOSS, {"eval_loss": loss, "step": state.global_step})
+            shutil.rmtree(staging)
 
 
 class _Progress(ProgressCallback):  # type: ignore[misc]
@@ -180,20 +264,57 @@ def train(
     validation: Dataset,
     schedule: Schedule,
     checkpoints: Path,
-    peft_config: Any = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> tuple[Any, list[Row]]:
-    """Train `model` on `rows`, going on from the last whole checkpoint in the folder `checkpoints`.
+    """Train `model`, which may be wrapped by PEFT, going on from the last whole checkpoint in `checkpoints`.
 
-    Returns the trained model (wrapped by PEFT when there is a `peft_config`) and the history: rows of step,
-    epoch and either loss, grad_norm and learning_rate or eval_loss.
+    callbacks: what they write beside a checkpoint is there before it counts as whole. Returns the model after the last
+    step (see also `weights_elsewhere`) and the history: rows of step, epoch and either loss, grad_norm and
+    learning_rate or eval_loss. Raises UserError when the loss has become infinite or no number.
     """
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    config = trl.SFTConfig(
+    if schedule.packing:
+        rows = packing.packed(rows, schedule.context)
+    trainer = _Trainer(
+        model=model,
+        args=_config(schedule, len(rows), checkpoints, model.config.get_text_config().vocab_size),
+        train_dataset=rows,
+        eval_dataset=validation,
+        processing_class=tokenizer,
+        data_collator=packing.collator(tokenizer.pad_token_id) if schedule.packing else None,
+        callbacks=[*callbacks, _MarkComplete()],
+    )
+    trainer.batch_size = schedule.batch_size
+    for printing in (ProgressCallback, PrinterCallback):
+        trainer.remove_callback(printing)
+    trainer.add_callback(_Progress())
+    if schedule.patience:
+        trainer.add_callback(EarlyStoppingCallback(schedule.patience))
+    if schedule.keep == BEST:
+        trainer.add_callback(_KeepBest(trainer, checkpoints / BEST))
+    with PartialState().main_process_first():
+        whole = last_whole_checkpoint(checkpoints)
+    trainer.train(resume_from_checkpoint=whole)
+    if trainer.is_fsdp_enabled:
+        trainer.save_model(str(checkpoints / _GATHERED))  # each process has a part of the weights
+    history = _history(trainer.state.log_history)
+    for row in history:
+        if not math.isfinite(row.get("loss", row.get("eval_loss", 0.0))):
+            raise UserError(f"the loss is no number any more at step {row['step']:g}; lower the learning_rate")
+    return trainer.model, history
+
+
+def _config(schedule: Schedule, rows: int, checkpoints: Path, vocabulary: int) -> trl.SFTConfig:
+    batch_size, accumulation = schedule.shares(int(os.environ.get("WORLD_SIZE", "1")))
+    batches = -(-rows // schedule.batch_size)
+    patient = {"metric_for_best_model": "eval_loss", "greater_is_better": False} if schedule.patience else {}
+    return trl.SFTConfig(
         output_dir=str(checkpoints),
         num_train_epochs=schedule.epochs,
-        per_device_train_batch_size=schedule.batch_size,
-        per_device_eval_batch_size=64,
+        per_device_train_batch_size=batch_size,
+        gradient_accumulation_steps=accumulation,
+        per_device_eval_batch_size=max(1, min(_VALIDATION_BATCH, _LOGITS // (schedule.context * vocabulary))),
         learning_rate=schedule.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=schedule.warmup_share,
@@ -202,39 +323,33 @@ def train(
         max_length=schedule.context,
         logging_steps=_LOGGING_STEPS,
         logging_first_step=True,
-        eval_strategy="epoch",
+        # Every epoch; counted in steps it comes before the checkpoint of the same step, which then holds it.
+        eval_strategy="steps",
+        eval_steps=-(-batches // schedule.gradient_accumulation),
         save_strategy="steps",
         save_steps=schedule.save_steps,
         save_total_limit=2,
+        restore_callback_states_from_checkpoint=bool(schedule.patience),
         seed=schedule.seed,
         data_seed=schedule.seed,
         full_determinism=False,
         report_to="none",
         use_cpu=not torch.cuda.is_available(),
-        bf16=torch.cuda.is_available(),
-        gradient_checkpointing=False,
+        bf16=schedule.bf16,
+        gradient_checkpointing=schedule.gradient_checkpointing,
         dataloader_pin_memory=False,
         completion_only_loss=True,
         loss_type="nll",
         include_num_input_tokens_seen="no",
+        ddp_find_unused_parameters=False,
+        **patient,
     )
-    trainer = _Trainer(
-        model=model,
-        args=config,
-        train_dataset=rows,
-        eval_dataset=validation,
-        processing_class=tokenizer,
-        peft_config=peft_config,
-        callbacks=[_MarkComplete()],
-    )
-    for printing in (ProgressCallback, PrinterCallback):
-        trainer.remove_callback(printing)
-    trainer.add_callback(_Progress())
-    trainer.train(resume_from_checkpoint=last_whole_checkpoint(checkpoints))
-    if not trainer.state.log_history or "eval_loss" not in _last_logged(trainer.state.log_history):
-        # Resumed from a checkpoint of the very last step, which is written before that step's validation.
-        trainer.evaluate()
-    return trainer.model, _history(trainer.state.log_history)
+
+
+def weights_elsewhere(schedule: Schedule, checkpoints: Path) -> Path | None:
+    """The folder of the trained weights where they are not those of the model that `train` returned."""
+    folder = checkpoints / (BEST if schedule.keep == BEST else _GATHERED)
+    return folder if folder.exists() else None
 
 
 def last_whole_checkpoint(folder: Path) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import fcntl
 import logging
 import os
@@ -53,7 +54,8 @@ class Tracker:
 
     def __init__(self, experiment: str, stage: str, chain: dict[str, str]) -> None:
         self._experiment = experiment
-        self._stage = stage
+        self._name = stage
+        self._tags = {"lampforge.stage": stage, "mlflow.source.name": stage}
         self._chain = chain
         self._fingerprint = lineage.params_hash(experiment, stage, chain)
         self._started_ms = time.time_ns() // 1_000_000
@@ -84,13 +86,21 @@ class Tracker:
                 client.set_terminated(run_id)
             return run_id
 
+    def nested(self, parent: str, phase: str) -> Tracker:
+        """The tracker of a phase of the same work, whose run stands below the run `parent`."""
+        own = copy.copy(self)
+        own._name = f"{self._name}-{phase}"
+        own._tags = {"mlflow.parentRunId": parent, "lampforge.phase": phase, "mlflow.source.name": self._name}
+        own._fingerprint = lineage.params_hash(self._fingerprint, phase)
+        return own
+
     def _run(self) -> tuple[Any, str]:
         client, experiment_id = _client(self._experiment)
         found = client.search_runs([experiment_id], f"tags.`{FINGERPRINT}` = '{self._fingerprint}'")
         if found:
             return client, found[0].info.run_id
-        tags = {FINGERPRINT: self._fingerprint, "lampforge.stage": self._stage, "mlflow.source.name": self._stage}
-        name = f"{self._stage}-{self._fingerprint[:8]}"
+        tags = {FINGERPRINT: self._fingerprint, **self._tags}
+        name = f"{self._name}-{self._fingerprint[:8]}"
         run = client.create_run(experiment_id, start_time=self._started_ms, tags=tags, run_name=name)
         return client, run.info.run_id
 

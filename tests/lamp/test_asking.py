@@ -29,3 +29,9 @@ def test_what_stands_in_a_request_is_not_taken_for_a_place_of_the_template():
     asking = RequestFormat("s", "{prompt}", "{prompt} over {running}")
     assert asking.messages("the word {running}", "{}")[1]["content"] == "the word {running} over {}"
     assert asking.messages("slower", "{prompt}")[1]["content"] == "slower over {prompt}"
+
+
+def test_without_a_system_prompt_there_is_no_system_turn():
+    asking = RequestFormat("", "Program for: {prompt}!", "{prompt} over {running}")
+    assert asking.messages("a star") == [{"role": "user", "content": "Program for: a star!"}]
+    assert asking.messages("slower", "{}") == [{"role": "user", "content": "slower over {}"}]

@@ -75,8 +75,7 @@ def test_a_program_is_split_into_its_decisions():
         '","steps":[{"id":"s1","command":{"type":"',
         'render","elements":[{"type":"fill","color":"',
         "#000000",
-        '"},{"type":"rect","x":3,"y":4',
-        ',"w":4,"h":1,"color":"',
+        '"},{"type":"rect","x":3,"y":4,"w":4,"h":1,"color":"',
         "#FFD700",
         '"},{"type":"pixel","x":0,"y":0,"color":"',
         "#FFD700",
@@ -123,6 +122,13 @@ def test_the_frequent_atoms_are_counted_sorted_and_cut_off():
     assert atoms.frequent(texts, 1) == ["#BBBBBB", "#CCCCCC", "#AAAAAA", "#DDDDDD"]
     assert atoms.frequent(texts, 2) == ["#BBBBBB", "#CCCCCC"]
     assert atoms.frequent(texts, 3) == []
+
+
+def test_rectangles_too_rare_for_a_piece_count_as_place_and_size():
+    often, rare = (f'"}},{{"type":"rect","x":3,"y":4,"w":{width},"h":1,"color":"' for width in (4, 5))
+    texts = [often, often, rare, '"},{"type":"rect","x":3,"y":4']
+    assert atoms.frequent(texts, 2) == ['"},{"type":"rect","x":3,"y":4', often]
+    assert atoms.frequent([rare], 1) == [rare]
 
 
 def test_the_vocabulary_does_not_hang_on_the_order_of_programs(responses):

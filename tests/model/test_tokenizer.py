@@ -175,3 +175,13 @@ def test_rare_atoms_are_no_tokens(chat_rows: list[Row], tmp_path: Path) -> None:
     assert rare
     listed = json.loads((tmp_path / "tokenizer_config.json").read_text())["added_tokens_decoder"]
     assert not rare & {entry["content"] for entry in listed.values()}
+
+
+def test_the_files_of_a_tokenizer_are_copied_as_they_are_and_no_others(tmp_path: Path) -> None:
+    for name in ("source", "target"):
+        (tmp_path / name).mkdir()
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "model.safetensors", "config.json"):
+        (tmp_path / "source" / name).write_text(name)
+    tokenizing.copy_tokenizer(tmp_path / "source", tmp_path / "target")
+    copied = {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}
+    assert contents(tmp_path / "target") == {name: name.encode() for name in copied}

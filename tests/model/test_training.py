@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from stages import files
 from stages.errors import UserError
 from stages.model import chat, training
 from stages.model import tokenizer as tokenizing
-from stages.model.training import LengthBuckets, Schedule
+from stages.model.training import Schedule
 
 pytestmark = pytest.mark.usefixtures("one_thread", "frequent_history")
 
@@ -68,11 +69,16 @@ def train(
 ) -> Callable[..., tuple[dict[str, torch.Tensor], list[dict[str, float]]]]:
     """Trains a new model in a folder for checkpoints; gives its weights and the history."""
 
-    def run(checkpoints: Path, lora: bool = False) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
-        from peft import LoraConfig
+    def run(
+        checkpoints: Path, lora: bool = False, schedule: Schedule = SCHEDULE
+    ) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+        from peft import LoraConfig, get_peft_model
 
-        peft = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM") if lora else None
-        model, history = training.train(new_model(64), tokenizer, *rows, SCHEDULE, checkpoints, peft)
+        model = new_model(64)
+        if lora:
+            options = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
+            model = get_peft_model(model, options)
+        model, history = training.train(model, tokenizer, *rows, schedule, checkpoints)
         return {name: weights.detach().clone() for name, weights in model.state_dict().items()}, history
 
     return run
@@ -234,6 +240,20 @@ def test_the_labels_that_reach_the_model_are_those_of_the_mask(
     assert answers == {tuple(row["input_ids"]): row["input_ids"][row["completion_mask"].index(1) :] for row in rows[0]}
 
 
+def test_further_rows_are_trained_on_as_well_and_never_validated_with(
+    tokenizer: Any, trainset: Path, tmp_path: Path
+) -> None:
+    further, none = tmp_path / "further.jsonl", tmp_path / "none.jsonl"
+    lines = (trainset / "train.jsonl").read_text().splitlines(keepends=True)
+    further.write_text("".join(lines[:7]))
+    none.write_text("")
+    alone, validation, _ = training.datasets(tokenizer, trainset, CONTEXT, completion_only=False)
+    both, validation_too, _ = training.datasets(tokenizer, trainset, CONTEXT, completion_only=False, further=further)
+    assert list(both["input_ids"]) == [*alone["input_ids"], *alone["input_ids"][:7]]
+    assert list(validation_too["input_ids"]) == list(validation["input_ids"])
+    assert len(training.datasets(tokenizer, trainset, CONTEXT, completion_only=False, further=none)[0]) == len(alone)
+
+
 def test_rows_longer_than_the_context_are_left_out_and_counted(tokenizer: Any, trainset: Path) -> None:
     every, none_left_out = training.token_rows(tokenizer, trainset / "train.jsonl", CONTEXT, completion_only=True)
     lengths = sorted(map(len, every["input_ids"]))
@@ -259,48 +279,152 @@ def test_a_training_that_had_only_its_last_validation_to_do_still_has_it(
     assert again[-1]["step"] == LAST_STEP
 
 
-# The order of rows ------------------------------------------------------------------------------------------
+# How it trains ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1, 7, 8, 9, 160, 161, 500])
-def test_every_row_comes_once_an_epoch(count: int) -> None:
-    buckets = LengthBuckets([number * 37 % 101 for number in range(count)], 8, seed=7)
-    assert len(buckets) == count
-    assert sorted(buckets) == list(range(count))
+def test_batches_that_are_gathered_into_a_step_learn_what_one_large_batch_does(
+    train: Callable[..., Any], tmp_path: Path
+) -> None:
+    _, large = train(tmp_path / "large")
+    # The order of rows hangs on the batch size: one epoch of all rows in a step is the same in any order.
+    whole = replace(SCHEDULE, batch_size=40, save_steps=100)
+    weights, once = train(tmp_path / "whole", schedule=whole)
+    gathered, parts = train(tmp_path / "parts", schedule=replace(whole, batch_size=8, gradient_accumulation=5))
+    assert [row["step"] for row in once if "eval_loss" in row] == [1, 2]
+    assert [row["step"] for row in parts if "eval_loss" in row] == [1, 2]
+    for one, other in zip(once, parts, strict=True):
+        assert one == pytest.approx(other, rel=1e-3)
+    # Adam divides by the size of a gradient: where there is next to none, rounding decides.
+    assert all(torch.allclose(weights[name], values, atol=2e-3) for name, values in gathered.items())
+    assert once[-1]["eval_loss"] > large[-1]["eval_loss"], "fewer steps"
 
 
-def test_the_order_hangs_on_seed_and_epoch_alone() -> None:
-    def order(seed: int, epoch: int, before: tuple[int, ...] = ()) -> list[int]:
-        buckets = LengthBuckets([number * 37 % 101 for number in range(100)], 8, seed)
-        for earlier in before:
-            buckets.set_epoch(earlier)
-            list(buckets)
-        buckets.set_epoch(epoch)
-        return list(buckets)
-
-    assert order(7, 1) == order(7, 1) == order(7, 1, before=(0, 3, 1))
-    assert order(7, 0) != order(7, 1) != order(7, 2)
-    assert order(7, 1) != order(8, 1)
-    torch.manual_seed(5)
-    assert order(7, 1) == order(7, 1)
+@pytest.mark.parametrize(
+    ("batch_size", "accumulation", "processes", "shares"),
+    [(8, 1, 1, (8, 1)), (8, 4, 2, (8, 2)), (8, 1, 2, (4, 1)), (9, 4, 4, (9, 1)), (8, 3, 4, (2, 3))],
+)
+def test_processes_share_the_rows_of_a_step(
+    batch_size: int, accumulation: int, processes: int, shares: tuple[int, int]
+) -> None:
+    schedule = replace(SCHEDULE, batch_size=batch_size, gradient_accumulation=accumulation)
+    assert schedule.shares(processes) == shares
 
 
-def test_rows_of_like_length_share_a_batch() -> None:
-    lengths = [number * 37 % 160 for number in range(160)]
-    order = list(LengthBuckets(lengths, 8, seed=7))
-    for start in range(0, 160, 8):
-        batch = [lengths[row] for row in order[start : start + 8]]
-        assert max(batch) - min(batch) < 8
-    starts = [lengths[row] for row in order[::8]]
-    assert starts != sorted(starts), "short and long batches are mixed"
+def test_a_step_that_cannot_be_shared_is_one_clear_line() -> None:
+    with pytest.raises(UserError, match="neither can be shared by 3 processes"):
+        SCHEDULE.shares(3)
 
 
-def test_only_the_last_batch_is_short() -> None:
-    lengths = [number % 10 + 100 * (number % 7) for number in range(165)]
-    order = list(LengthBuckets(lengths, 8, seed=7))
-    for start in range(0, 160, 8):
-        batch = sorted(lengths[row] for row in order[start : start + 8])
-        assert batch[-1] - batch[0] < 200, "a batch that is cut askew mixes lengths"
+def test_training_ends_when_validation_gets_no_better_and_a_kill_does_not_change_when(
+    train: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Long enough to know the few rows by heart, which new ones do not gain by; five steps an epoch.
+    wild = replace(SCHEDULE, epochs=40, learning_rate=2e-2, patience=2, save_steps=2)
+    undisturbed, wanted = train(tmp_path / "undisturbed", schedule=wild)
+    losses = [row["eval_loss"] for row in wanted if "eval_loss" in row]
+    assert 3 <= len(losses) < 40
+    assert min(losses[-2:]) >= min(losses[:-2])
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_MarkComplete", killer(int(wanted[-1]["step"]) - 1, "on_step_end"))
+        with pytest.raises(Killed):
+            train(tmp_path / "killed", schedule=wild)
+    weights, history = train(tmp_path / "killed", schedule=wild)
+    assert_same_weights(weights, undisturbed)
+    assert history == wanted
+
+
+def test_without_patience_training_goes_on_to_the_end(train: Callable[..., Any], tmp_path: Path) -> None:
+    wild = replace(SCHEDULE, epochs=8, learning_rate=0.3)
+    _, history = train(tmp_path, schedule=wild)
+    assert history[-1]["step"] == 40
+
+
+def test_the_best_weights_are_kept_beside_the_last_ones_through_a_kill(
+    train: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import load_file
+
+    wild = replace(SCHEDULE, epochs=8, learning_rate=0.3, keep="best")
+    weights, history = train(tmp_path / "undisturbed", schedule=wild)
+    losses = {row["step"]: row["eval_loss"] for row in history if "eval_loss" in row}
+    best = min(losses, key=lambda step: losses[step])
+    assert best < 40, "else nothing is shown here"
+    folder = training.weights_elsewhere(wild, tmp_path / "undisturbed")
+    assert folder is not None
+    assert files.read_json(folder / "best.json")["step"] == best
+    kept = load_file(folder / "model.safetensors")
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_MarkComplete", killer(int(best) + 3, "on_step_end"))
+        with pytest.raises(Killed):
+            train(tmp_path / "killed", schedule=wild)
+    again, _ = train(tmp_path / "killed", schedule=wild)
+    other = training.weights_elsewhere(wild, tmp_path / "killed")
+    assert other is not None
+    assert_same_weights(load_file(other / "model.safetensors"), kept)
+    assert_same_weights(again, weights)
+    assert not torch.equal(kept["model.norm.weight"], weights["model.norm.weight"])
+
+
+def test_the_last_weights_are_those_of_the_model(train: Callable[..., Any], tmp_path: Path) -> None:
+    train(tmp_path)
+    assert training.weights_elsewhere(SCHEDULE, tmp_path) is None
+
+
+def test_packed_training_sees_every_row_once_an_epoch_and_learns(
+    train: Callable[..., Any], tmp_path: Path, rows: tuple[Any, Any]
+) -> None:
+    packed = replace(SCHEDULE, packing=True, batch_size=2, context=256)
+    _, history = train(tmp_path, schedule=packed)
+    losses = [row["eval_loss"] for row in history if "eval_loss" in row]
+    assert losses[-1] < losses[0]
+    tokens = sum(map(len, rows[0]["input_ids"]))
+    assert history[-1]["step"] < 2 * 20, f"{tokens} tokens in rows of 256"
+
+
+def test_in_bfloat16_it_learns_about_the_same(train: Callable[..., Any], tmp_path: Path) -> None:
+    _, exact = train(tmp_path / "fp32", schedule=replace(SCHEDULE, precision="fp32"))
+    _, half = train(tmp_path / "bf16", schedule=replace(SCHEDULE, precision="bf16"))
+    assert half != exact
+    assert half[-1]["eval_loss"] == pytest.approx(exact[-1]["eval_loss"], rel=0.1)
+
+
+def test_checkpointed_gradients_are_the_same(train: Callable[..., Any], tmp_path: Path) -> None:
+    plain, wanted = train(tmp_path / "plain", lora=True)
+    weights, history = train(tmp_path / "again", lora=True, schedule=replace(SCHEDULE, gradient_checkpointing=True))
+    assert history[-1]["eval_loss"] == pytest.approx(wanted[-1]["eval_loss"], rel=1e-4)
+    assert weights.keys() == plain.keys()
+
+
+def test_rows_that_are_too_long_may_lose_their_end_instead(tokenizer: Any, trainset: Path) -> None:
+    path = trainset / "train.jsonl"
+    every, _ = training.token_rows(tokenizer, path, CONTEXT, completion_only=True)
+    limit = sorted(map(len, every["input_ids"]))[len(every) // 2]
+    cut, too_long = training.token_rows(tokenizer, path, limit, completion_only=True, too_long="truncate")
+    assert too_long == sum(len(row["input_ids"]) > limit for row in every)
+    kept = [row for row in every if 1 in row["completion_mask"][:limit]]
+    assert len(kept) > len(every) // 2
+    assert list(cut["input_ids"]) == [row["input_ids"][:limit] for row in kept]
+    assert list(cut["completion_mask"]) == [row["completion_mask"][:limit] for row in kept]
+
+
+def test_a_row_whose_answer_would_be_lost_altogether_is_dropped_even_so(tokenizer: Any, trainset: Path) -> None:
+    path = trainset / "train.jsonl"
+    every, _ = training.token_rows(tokenizer, path, CONTEXT, completion_only=True)
+    prompts = [row["completion_mask"].index(1) for row in every]
+    limit = sorted(prompts)[len(prompts) // 2]
+    cut, too_long = training.token_rows(tokenizer, path, limit, completion_only=True, too_long="truncate")
+    assert too_long == len(every)
+    assert len(cut) == sum(prompt < limit for prompt in prompts)
+    assert all(any(mask) for mask in cut["completion_mask"])
+
+
+def test_more_rows_than_are_held_at_a_time_are_all_there(
+    tokenizer: Any, trainset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, _ = training.token_rows(tokenizer, trainset / "train.jsonl", CONTEXT, completion_only=True)
+    monkeypatch.setattr(training, "_CHUNK", 16)
+    in_chunks, _ = training.token_rows(tokenizer, trainset / "train.jsonl", CONTEXT, completion_only=True)
+    assert in_chunks.to_list() == at_once.to_list()
 
 
 # What comes out ---------------------------------------------------------------------------------------------

@@ -174,6 +174,20 @@ def test_a_picture_is_kept_beside_the_run_in_this_repository(root: Path) -> None
     assert run in kept.parts
 
 
+def test_a_phase_has_a_run_below_that_of_its_stage_however_often_it_is_logged(root: Path) -> None:
+    tracker = Tracker("lamp-training", "model_adapter", CHAIN)
+    for _ in range(2):
+        parent = tracker.log(PARAMS, METRICS, HISTORY, Path("trainset"), {})
+        for phase in ("first", "second"):
+            tracker.nested(parent, phase).log({"data": phase}, METRICS, HISTORY, Path("trainset"), {})
+    assert len(ask(root, "SELECT * FROM runs")) == 3
+    below = "SELECT run_uuid FROM tags WHERE key = 'mlflow.parentRunId' AND value = "
+    phases = ask(root, f"SELECT value FROM tags WHERE key = 'lampforge.phase' AND run_uuid IN ({below}'{parent}')")
+    assert sorted(phases) == [("first",), ("second",)]
+    # By this tag a stage's own run is found.
+    assert ask(root, "SELECT run_uuid FROM tags WHERE key = 'lampforge.stage'") == [(parent,)]
+
+
 def test_the_database_is_in_the_repository_that_dvc_names(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = root / "temporary"
     elsewhere.mkdir()

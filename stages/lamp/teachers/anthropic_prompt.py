@@ -1,6 +1,6 @@
 """What the Anthropic teacher is told: the system prompt, how a request is put, and the shape of an answer.
 
-The format comes from the definition in `program`, the limits from `grammar.Bounds`; the rest is written here. The
+The lamp, the format and the limits are those of `manual`; the rest is written here. The
 system prompt is long on purpose: a model's cache takes prompts from 1,024 or 4,096 tokens on, and each call then reads
 it at a tenth of the price. It is part of every answer's key: after a change here all answers are asked, and paid for,
 again (`lampforge cost` says so before).
@@ -13,32 +13,21 @@ from typing import Any
 
 import orjson
 
-from .. import program
+from .. import manual, program
 from ..grammar import Bounds
-from ..program import AMBIENT_LEDS, FRONT_LEDS, GRID_HEIGHT, GRID_WIDTH, LEDS
 
 # What the lamp's own model is able to write.
 LAMP = Bounds()
 
-_INTRODUCTION = f"""\
+_INTRODUCTION = """\
 You write light programs for a lamp. Someone says a wish to it, and you answer with the program that fulfils the \
 wish: one JSON object and nothing else, no explanation, no code fence. Your answers are learned by a very small \
 language model that runs on the lamp, so be plain, consistent and short: what two programs share should be written \
 the same way.
 
-# The lamp
-
-It has {LEDS} LEDs. The front is a grid {GRID_WIDTH} wide and {GRID_HEIGHT} tall, {FRONT_LEDS} LEDs; x runs from 0 \
-(left) to {GRID_WIDTH - 1}, y from 0 (top) to {GRID_HEIGHT - 1}. Behind are {AMBIENT_LEDS} ambient LEDs that light \
-the wall. It shows 20 frames a second. It has no sound, no motor, no clock and no sensor, and knows nothing but the \
-program.
-
-Patterns light the whole lamp, the ambient LEDs too. A render draws its elements on the front grid in order, later \
-over earlier; what is not drawn on stays dark. Steps are shown one after another. A step with a duration \
-(milliseconds) gives way to the next; duration null stays for ever, so only the last step may have it. A loop repeats \
-the steps from start_step to end_step, both included, count times; count 0 is endless, and then nothing behind it is \
-reached. on_complete is shown when the last step has ended, and stays.
 """
+
+_WHY_LIMITS = "The model that learns from you writes no more than this, so neither do you:"
 
 _QUALITY = """\
 # What a good answer is
@@ -193,7 +182,9 @@ EXAMPLES: tuple[tuple[dict[str, Any], str], ...] = (
 def system_prompt(bounds: Bounds = LAMP) -> str:
     """What the teacher is told before every request; the same text for all of them."""
     examples = "\n\n".join(f"{question(row)}\n{answer}" for row, answer in EXAMPLES)
-    return "\n".join((_INTRODUCTION, _format(), _limits(bounds), _QUALITY, "# Examples\n", examples))
+    limits = f"# Limits\n\n{_WHY_LIMITS} {manual.bounds_in_words(bounds)}"
+    written = (_INTRODUCTION + manual.LAMP, manual.format_in_words(), limits, _QUALITY, "# Examples\n", examples)
+    return "\n".join(written)
 
 
 def question(row: dict[str, Any]) -> str:
@@ -238,73 +229,6 @@ def _bare(schema: Any) -> Any:
     if bare.get("type") == "object":
         bare["additionalProperties"] = False
     return bare
-
-
-def _format() -> str:
-    """The program definition in words, each type once, in the order in which they are mentioned."""
-    schema = program.json_schema()
-    definitions = schema["$defs"]
-    lines = ["# The format", ""]
-    pending, known = ["Program"], {"Program"}
-    definitions = {**definitions, "Program": {key: part for key, part in schema.items() if key != "$defs"}}
-    if "$ref" in schema:
-        pending = [schema["$ref"].rpartition("/")[2]]
-    while pending:
-        name = pending.pop(0)
-        definition = definitions[name]
-        lines.append(f"{name}: {definition.get('description', '')}")
-        for key, part in definition["properties"].items():
-            optional = "" if key in definition.get("required", ()) else " (may be left out)"
-            lines.append(f"  {key}: {_words(part)}{optional}")
-            for mentioned in _mentioned(part):
-                if mentioned not in known:
-                    known.add(mentioned)
-                    pending.append(mentioned)
-    return "\n".join(lines) + "\n"
-
-
-def _mentioned(part: Any) -> list[str]:
-    if isinstance(part, list):
-        return [name for each in part for name in _mentioned(each)]
-    if not isinstance(part, dict):
-        return []
-    if "$ref" in part:
-        return [part["$ref"].rpartition("/")[2]]
-    return [name for key, each in part.items() if key != "discriminator" for name in _mentioned(each)]
-
-
-def _words(part: dict[str, Any]) -> str:
-    """A schema of a value, in words."""
-    if "$ref" in part:
-        return str(part["$ref"].rpartition("/")[2])
-    for choice in ("oneOf", "anyOf"):
-        if choice in part:
-            return " or ".join(_words(each) for each in part[choice])
-    if "const" in part:
-        return f'"{part["const"]}"'
-    kind = str(part["type"])
-    remark = f", {part['description']}" if "description" in part else ""
-    if kind == "array":
-        return f"list of {_words(part['items'])}{remark}"
-    if "minimum" in part:
-        return f"{kind} {part['minimum']} to {part['maximum']}{remark}"
-    return f"{kind}{remark}"
-
-
-def _limits(bounds: Bounds) -> str:
-    return f"""\
-# Limits
-
-The model that learns from you writes no more than this, so neither do you: at most {bounds.max_steps} steps; at most \
-{bounds.max_elements} elements in a program with one step, at most {bounds.max_step_elements} in each step where \
-there are several and in on_complete; a name of at most {bounds.max_name} characters, lower-case letters, digits, \
-spaces, apostrophes and hyphens; a text of at most {bounds.max_text} characters; speeds from {bounds.min_speed} to \
-{bounds.max_speed} ms; durations up to {bounds.max_duration} ms; loops up to {bounds.max_loops} times or endless.
-Step ids are s1, s2, s3 and so on. Colours have six upper-case digits: #FF6B4A. A density has at most two decimals. \
-Give every pattern all of its params and no other. Keys come in the order of the format, without spaces between them. \
-Leave loop and on_complete out where they are not needed. The whole program has at most 4000 characters; most have \
-100 to 1200.
-"""
 
 
 def outside(written: program.Program, bounds: Bounds = LAMP) -> list[str]:
