@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,9 @@ import click
 from .command import stage
 from .errors import UserError
 from .lamp.asking import FILE, RequestFormat
+from .lamp.chat_rows import chat_row
 
 if TYPE_CHECKING:
-    from .lamp.teachers.rule_based import RuleBased
     from .lamp.units import Task
 
 Row = dict[str, Any]
@@ -58,7 +58,8 @@ def main(seed_folder: Path, screened: Path, trainset: Path, out: Path, metrics: 
     given = workers.in_order(partial(answered, seed_folder=seed_folder, seed=knobs.seed), requests)
     chosen = Chosen(known, knobs.near_duplicate)
     asking = RequestFormat(**files.read_json(trainset / FILE))
-    count = files.write_rows(out, (chat_row(row, asking) for row in chosen.among(given)))
+    rows = ({**row, "id": f"primer-{row['id']}"} for row in chosen.among(given))
+    count = files.write_rows(out, (chat_row(row, asking) for row in rows))
     files.write_json(metrics, {"rows": count, "left_out": dict(sorted(chosen.left_out.items()))})
     click.echo(f"{out}: {count} rows, left out {dict(sorted(chosen.left_out.items())) or 'none'}")
 
@@ -93,18 +94,10 @@ def tasks(known: Iterable[Row], versions: tuple[str, ...], knobs: Params, seed_f
 
 def answered(requests: list[Row], seed_folder: Path, seed: int) -> list[tuple[Row, str]]:
     """Each request with the teacher's answer in its field `response`, and why it is not to be learnt from, or ""."""
-    return [
-        _judged({**request, "response": _teacher(seed_folder, seed).response(request)}, seed_folder)
-        for request in requests
-    ]
+    from .lamp.teachers.rule_based import teacher
 
-
-@cache
-def _teacher(seed_folder: Path, seed: int) -> RuleBased:
-    from .lamp import taxonomy
-    from .lamp.teachers.rule_based import RuleBased
-
-    return RuleBased(taxonomy.load(seed_folder), seed)
+    rules = teacher(seed_folder, seed)
+    return [_judged({**request, "response": rules.response(request)}, seed_folder) for request in requests]
 
 
 def _judged(row: Row, seed_folder: Path) -> tuple[Row, str]:
@@ -138,16 +131,6 @@ class Chosen:
                 self.left_out[objection] += 1
             else:
                 yield row
-
-
-def chat_row(row: Row, asking: RequestFormat) -> Row:
-    """One row in TRL's conversational form."""
-    answer = {"role": "assistant", "content": row["response"]}
-    return {
-        "id": f"primer-{row['id']}",
-        "category": row["category"],
-        "messages": [*asking.messages(row["prompt"]), answer],
-    }
 
 
 if __name__ == "__main__":

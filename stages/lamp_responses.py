@@ -11,7 +11,6 @@ Run:  python -m stages.lamp_responses --prompts data/lamp/prompts.jsonl --out da
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -53,8 +52,10 @@ def main(seed_folder: Path, prompts: Path, out: Path, unanswered: Path, params_p
     if knobs.teacher == "import":
         answers = imported(Path(knobs.import_file))
     else:
+        from .lamp.teachers.rule_based import teacher
+
         requests = files.read_rows(prompts, ("id", "prompt", "category", "meaning"))
-        rules = partial(rule_based, seed_folder, knobs.seed)
+        rules = partial(teacher, seed_folder, knobs.seed)
         said = workers.in_order(partial(with_follow_ups, rules=rules, count=knobs.follow_ups), requests)
         if knobs.teacher == "anthropic":
             answers = asked(said, knobs.anthropic, left)
@@ -65,7 +66,7 @@ def main(seed_folder: Path, prompts: Path, out: Path, unanswered: Path, params_p
     click.echo(f"{out}: {count} answers by {knobs.teacher}" + f", {len(left)} requests unanswered" * bool(left))
 
 
-# What workers get must be small and known by name in their process: a call of `rule_based`, not the teacher.
+# What workers get must be small and known by name in their process: a call of `teacher`, not the teacher itself.
 Rules = Callable[[], "RuleBased"]
 
 
@@ -86,15 +87,6 @@ def answered(requests: list[dict[str, Any]], rules: Rules) -> list[dict[str, Any
     """The rule-based teacher's answer to each request."""
     teacher = rules()
     return [_row(request, teacher.response(request)) for request in requests]
-
-
-@functools.cache
-def rule_based(seed_folder: Path, seed: int) -> RuleBased:
-    """The rule-based teacher, one in each process."""
-    from .lamp import taxonomy
-    from .lamp.teachers.rule_based import RuleBased
-
-    return RuleBased(taxonomy.load(seed_folder), seed)
 
 
 def asked(requests: Iterator[dict[str, Any]], knobs: Knobs, left: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

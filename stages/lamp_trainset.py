@@ -22,6 +22,7 @@ import click
 from .command import stage
 from .errors import UserError
 from .lamp.asking import FILE, RequestFormat
+from .lamp.chat_rows import chat_row
 
 
 @dataclass(frozen=True)
@@ -109,16 +110,6 @@ def validation_ids(rows: list[dict[str, Any]], share: float, seed: int) -> set[s
         ids.sort(key=lambda identity: hashlib.sha256(f"{seed}:{identity}".encode()).digest())
         chosen.update(ids[: round(share * len(ids))])
     return chosen
-
-
-def chat_row(row: dict[str, Any], asking: RequestFormat) -> dict[str, Any]:
-    """One row in TRL's conversational form."""
-    answer = {"role": "assistant", "content": row["response"]}
-    return {
-        "id": row["id"],
-        "category": row["category"],
-        "messages": [*asking.messages(row["prompt"], row.get("running")), answer],
-    }
 
 
 if __name__ == "__main__":

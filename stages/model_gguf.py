@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 
 
+Entries = dict[str, dict[str, Any]]
+"""Files by relative path, each with sha256 and bytes."""
+
+
 @dataclass(frozen=True)
 class Params:
     """Section model_gguf of params.yaml; its comments say what each key does."""
@@ -76,8 +80,9 @@ def main(
             export_adapter(base, adapter, folder / "adapter", knobs.name, metadata, scratch)
         write_modelfile(base, scratch / "merged", full, folder, knobs)
         trained = Trained(base, adapter, trainset, files.read_json(base_metrics), files.read_json(adapter_metrics))
-        write_card(folder, trained, chain, licence, knobs, importance)
-        write_manifest(folder, chain)
+        entries = listed(folder)
+        write_card(folder, trained, chain, licence, knobs, importance, entries)
+        write_manifest(folder, chain, entries)
     for path in sorted(out.rglob("*.gguf")):
         click.echo(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
@@ -228,9 +233,15 @@ class Trained:
 
 
 def write_card(
-    out: Path, trained: Trained, chain: dict[str, str], licence: str, knobs: Params, importance: Importance | None
+    out: Path,
+    trained: Trained,
+    chain: dict[str, str],
+    licence: str,
+    knobs: Params,
+    importance: Importance | None,
+    entries: Entries,
 ) -> None:
-    """Write the model card, of what lies in `out` so far. licence: of the training data."""
+    """Write the model card. licence: of the training data. entries: what lies in `out` so far."""
     from .model import model_card
 
     facts = model_card.Facts(
@@ -243,27 +254,27 @@ def write_card(
         adapter_figures=trained.adapter_figures,
         phases=files.read_json(trained.adapter / model_card.PHASES),
         validation_rows=sum(1 for _ in files.read_rows(trained.trainset / "val.jsonl")),
-        files=listed(out),
+        files=entries,
         data_licence=licence,
         importance_rows=None if importance is None else importance.rows,
     )
     (out / model_card.FILE).write_text(model_card.card(facts), encoding="utf-8")
 
 
-def listed(folder: Path) -> dict[str, dict[str, Any]]:
-    """All files in a folder and below, by relative path, with sum and size."""
+def listed(folder: Path, known: Entries | None = None) -> Entries:
+    """All files in a folder and below, by relative path, with sum and size. known: those that need no second look."""
     from .model import gguf
 
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     return {
-        path.relative_to(folder).as_posix(): {"sha256": gguf.sha256(path), "bytes": path.stat().st_size}
-        for path in paths
+        name: (known or {}).get(name) or {"sha256": gguf.sha256(path), "bytes": path.stat().st_size}
+        for name, path in paths.items()
     }
 
 
-def write_manifest(folder: Path, chain: dict[str, str]) -> None:
-    """manifest.json: what is in the folder, to be checked after a download."""
-    files.write_json(folder / MANIFEST, {"lineage": chain, "files": listed(folder)})
+def write_manifest(folder: Path, chain: dict[str, str], known: Entries) -> None:
+    """manifest.json: what is in the folder, to be checked after a download. known: entries of files that are done."""
+    files.write_json(folder / MANIFEST, {"lineage": chain, "files": listed(folder, known)})
 
 
 if __name__ == "__main__":

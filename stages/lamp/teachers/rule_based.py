@@ -8,6 +8,8 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from .. import clock_face, notation
@@ -16,7 +18,7 @@ from ..color import BLACK, dimmed, near, rgb
 from ..lettering import written
 from ..program import Body, Command, Program, Step, compact
 from ..request import Meaning, Request
-from ..taxonomy import Taxonomy
+from ..taxonomy import Taxonomy, load
 from ..validation import parse
 from . import gauges, moods, sketches, timing
 from .changes import changed
@@ -50,6 +52,12 @@ _NAME_LENGTH = 32
 _TEST_COLOR = "#0000FF"
 
 Shown = list[tuple[Command, int]]
+
+
+@cache
+def teacher(seed_folder: Path, seed: int) -> RuleBased:
+    """The teacher over the words of a folder, one in each process."""
+    return RuleBased(load(seed_folder), seed)
 
 
 class RuleBased:
