@@ -22,7 +22,7 @@ BOOTSTRAP := PATH="$(SYSTEM_PATH)" $(PYTHON) tools/bootstrap.py
 SHOWN := Experiment|State|(lamp|corpus|model|score)_|kept$$|metrics/model_.*val_loss|Q4_K_M\.(valid|on_brief|median_ms)$$
 
 .DEFAULT_GOAL := help
-.PHONY: setup repro test test-slow lint format bench dashboard experiments lock clean help
+.PHONY: setup repro test test-slow lint format bench dashboard experiments dist lock clean help
 
 setup: ## build .venv; only what is missing (first time: about 6 minutes on 2 cores)
 	@$(BOOTSTRAP)
@@ -57,7 +57,10 @@ dashboard: setup ## show the MLflow runs on http://127.0.0.1:5000 (PORT=...)
 experiments: setup ## compare experiments: the figures and the knobs that differ
 	@dvc exp show --only-changed --drop '(?!$(SHOWN)).*' $(ARGS)
 
-lock: ## resolve pyproject.toml into requirements.lock
+dist: setup ## build the wheels that a device is set up from (ARGS="--machine aarch64": for a Raspberry Pi 5)
+	@python -m tools.dist $(ARGS)
+
+lock: ## resolve pyproject.toml into requirements.lock and requirements-pi.lock
 	@$(BOOTSTRAP) --lock
 
 clean: ## remove caches and build leftovers; .venv, data, models and runs stay

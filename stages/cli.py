@@ -24,6 +24,12 @@ class Place(NamedTuple):
 
 
 COMMANDS = {
+    "ask": Place(".device.ask", "ask", "Say what the lamp should do, get a program."),
+    "serve": Place(".device.serving.serve", "serve", "Serve the lamp over HTTP, with a page to speak to it."),
+    "fetch": Place(".device.releases.fetch", "fetch", "Bring a release to this device and put it to use."),
+    "bundle": Place(".device.releases.bundle", "bundle", "Write a model as a release for devices."),
+    "bench": Place(".device.benchmark.benchmarking", "bench", "Measure how fast a model answers on this machine."),
+    "compare": Place(".device.benchmark.compare", "compare", "Compare what devices, quants and models were measured."),
     "preview": Place(".lamp.preview", "preview", "Show a lamp program, in the terminal or as a picture."),
     "pictures": Place(".lamp.album", "pictures", "Show the library of pixel art on one sheet."),
     "gallery": Place(".lamp.gallery", "gallery", "Write a page to browse requests and animated answers in."),
@@ -40,6 +46,12 @@ CORPUS_COMMANDS = {
     "report": Place(".corpus.reporting", "report", "Show what became of each source's items, with examples."),
 }
 BASE_COMMANDS = {"pin": Place(".model.base_pin", "pin", "Pin bases to what the hub has now.")}
+
+
+class _NotHere(click.ClickException):
+    """A package that is not installed."""
+
+    exit_code = 2
 
 
 class LazyGroup(click.Group):
@@ -70,6 +82,19 @@ class LazyGroup(click.Group):
         if near and args[0] not in self.places:
             ctx.fail(f"no command {args[0]!r}; did you mean {near[0]!r}?")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it; a package that the light install leaves out is named in one line."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as missing:
+            if missing.name is None or missing.name.startswith(str(__package__)):
+                raise
+            line = (
+                f"the package {missing.name} is not here: an install for devices leaves out what only the host needs;"
+                " get it with pip install 'lampforge[host]'"
+            )
+            raise _NotHere(line) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands for --help, without importing them."""

@@ -10,9 +10,7 @@ Run:  python -m stages.score_bench --models models/gguf
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
-import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,8 @@ import click
 
 from . import files, params
 from .command import stage
+from .device.benchmark import bench
 from .device.model_files import model_file
-from .errors import EXIT_USER_ERROR, UserError
 from .lamp import brief, held_out, pixel_art, taxonomy, validation
 from .lamp.request import Meaning
 from .lamp.retrieval import nearest_answers
@@ -106,9 +104,16 @@ def main(
     files.write_json(metrics, summary)
     files.write_rows(answers, answer_rows(verdicts, baseline))
     write_plots(plots, summary, verdicts, words)
-    run_id = tracker.log(asdict(knobs), flat(summary), [], trainset, {"gguf": models})
+    knobs_and_sums = asdict(knobs) | sums(models, knobs.quants)
+    run_id = tracker.log(knobs_and_sums, flat(summary), [], trainset, {"gguf": models})
     tracker.log_artifact(run_id, plots / "contact_sheet.png")
     print_table(summary)
+
+
+def sums(models: Path, quants: Iterable[str]) -> dict[str, str]:
+    """`sha256/Q4_K_M` and so on: by these the runs of devices find that of the file that they measured."""
+    listed = files.read_json(models / "manifest.json")["files"]
+    return {f"sha256/{quant}": listed[model_file(models, quant).name]["sha256"] for quant in quants}
 
 
 def benchmark_prompts(words: taxonomy.Taxonomy, seed_folder: Path) -> list[Prompt]:
@@ -133,33 +138,14 @@ def _plain_request(picture: pixel_art.Picture) -> str:
 def run_on_device(models: Path, quant: str, prompts: list[Prompt], knobs: Params) -> dict[str, Any]:
     """Answers and measurements of one quant, from a process of its own."""
     click.echo(f"{quant}: answering {len(prompts)} requests ...")
-    settings = {key: value for key, value in asdict(knobs).items() if key != "quants"}
-    with tempfile.TemporaryDirectory() as scratch:
-        work, out = Path(scratch) / "requests.json", Path(scratch) / "answers.json"
-        asked = [prompt.text for prompt in prompts]
-        hot = [prompt.text for prompt in prompts if not prompt.unseen]
-        files.write_json(work, {"requests": asked, "hot_requests": hot, "settings": settings})
-        command = [sys.executable, "-m", f"{__package__}.device.bench", str(model_file(models, quant))]
-        done = subprocess.run([*command, "--requests", str(work), "--out", str(out)], stderr=subprocess.PIPE, text=True)
-        if done.returncode == EXIT_USER_ERROR:
-            raise UserError(done.stderr.strip().splitlines()[-1].removeprefix("error: "))
-        if done.returncode:
-            raise RuntimeError(f"the benchmark of {quant} broke: {done.stderr}")
-        return dict(files.read_json(out))
+    settings = bench.Settings(**{key: value for key, value in asdict(knobs).items() if key != "quants"})
+    hot = [prompt.text for prompt in prompts if not prompt.unseen]
+    return bench.measured_apart(model_file(models, quant), [prompt.text for prompt in prompts], hot, settings)
 
 
 def texts(answers: list[dict[str, Any]]) -> list[str]:
     """The programs among measured answers."""
     return [answer["text"] for answer in answers]
-
-
-def is_valid(text: str) -> bool:
-    """Whether a text is a valid program."""
-    try:
-        validation.parse(text)
-    except validation.InvalidProgram:
-        return False
-    return True
 
 
 def judge(prompts: list[Prompt], given: list[str], words: taxonomy.Taxonomy) -> list[Verdict]:
@@ -192,7 +178,7 @@ def score(
         "n": len(known),
         "valid": sum(verdicts[number].valid for number in known),
         "valid_free": sum(free[number].valid for number in known),
-        "valid_hot": sum(map(is_valid, hot)),
+        "valid_hot": sum(map(bench.is_valid, hot)),
         "n_hot": len(hot),
         "on_brief": sum(verdicts[number].on_brief for number in known),
         "on_brief_free": sum(free[number].on_brief for number in known),

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import io
 import os
+import subprocess
 import sys
 import tarfile
 import tomllib
@@ -54,6 +55,8 @@ class Checkout:
             folder = Path(command[command.index("--build") + 1]) / "bin"
             folder.mkdir(parents=True)
             (folder / "llama-bench").write_bytes(b"bench")
+        elif "compile" in command:
+            Path(command[command.index("--output-file") + 1]).write_text("click==8.5.1\ntorch==2\n")
 
     def run(self, *arguments: str) -> int:
         """One run of the command in this clone; `commands` afterwards are those of this run."""
@@ -342,6 +345,56 @@ def test_the_lock_meets_every_requirement_of_pyproject() -> None:
 def test_the_lock_leaves_torch_its_cuda_packages_and_llama_to_their_own_steps() -> None:
     unwanted = ("torch", "triton", "nvidia", "cuda", "llama")
     assert [name for name in pins() if name.startswith(unwanted)] == []
+
+
+def test_the_lock_for_devices_is_a_part_of_the_lock_for_hosts(checkout: Checkout) -> None:
+    assert checkout.run("--lock") == 0
+    host, device = (command for command in checkout.commands if "pip compile" in command)
+    assert "--all-extras" in host and "--generate-hashes" not in host
+    assert f"--extra pi --generate-hashes --constraint {checkout.root / 'requirements.lock'}" in device
+    assert (checkout.root / "requirements.lock").read_text() == bootstrap.LOCK_HEADER + "click==8.5.1\n"
+    assert (checkout.root / "requirements-pi.lock").read_text().startswith(bootstrap.PI_LOCK_HEADER + "click==8.5.1")
+
+
+def pi_pins() -> dict[str, tuple[str, set[str]]]:
+    """Name to version and sums, from requirements-pi.lock."""
+    text = (ROOT / "requirements-pi.lock").read_text().replace("\\\n", "")
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    named = [(*words[0].split("=="), {word for word in words if word.startswith("--hash=")}) for words in lines]
+    return {canonicalize_name(name): (version, sums) for name, version, sums in named}
+
+
+def test_a_device_gets_the_versions_of_the_host_and_checks_the_sum_of_each() -> None:
+    host = pins() | {"llama-cpp-python": bootstrap.LLAMA}
+    for name, (version, sums) in pi_pins().items():
+        assert version == host.get(name), f"{name} is {version} for devices: run `make lock`"
+        assert sums, f"{name} has no sum: run `make lock`"
+    assert pi_pins()["llama-cpp-python"][1] == {f"--hash=sha256:{bootstrap.LLAMA_SHA256}"}
+
+
+def test_a_device_gets_all_it_needs_and_nothing_heavy() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    asked |= {canonicalize_name(Requirement(text).name) for text in project["optional-dependencies"]["pi"]}
+    assert asked <= set(pi_pins())
+    heavy = {"torch", "transformers", "mlflow", "dvc", "pandas", "pyarrow", "scikit-learn", "pillow", "setuptools"}
+    assert not heavy & set(pi_pins())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+@pytest.mark.parametrize("machine", ["aarch64", "x86_64"])
+def test_devices_need_published_wheels_and_the_one_source(python: str, machine: str, tmp_path: Path) -> None:
+    source = ["--only-binary", ":all:", "--no-binary", "llama-cpp-python"]
+    platform = ["--python-platform", f"{machine}-manylinux_2_36", "--python-version", python]
+    lock = ["--require-hashes", "--requirement", str(ROOT / "requirements-pi.lock"), "--target", str(tmp_path)]
+    uv = str(Path(sys.executable).with_name("uv"))
+    command = [uv, "pip", "install", "--dry-run", *source, *platform, *lock]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "error sending request" in done.stderr:
+        pytest.skip("the package index cannot be reached")
+    assert done.returncode == 0, done.stderr
+    assert f"Would install {len(pi_pins())} packages" in done.stderr
 
 
 def test_a_resolution_becomes_a_lock_without_them() -> None:

@@ -69,3 +69,14 @@ def test_the_version_is_that_of_the_package():
     from stages import __version__
 
     assert CliRunner().invoke(main, ["--version"]).stdout == f"lampforge, version {__version__}\n"
+
+
+def test_a_package_that_devices_do_without_is_named_in_one_line(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.delitem(sys.modules, "stages.lamp.picture", raising=False)
+    program = tmp_path / "dark.json"
+    program.write_text('{"program":{"name":"dark","steps":[{"id":"a","command":{"type":"stop"},"duration":null}]}}')
+    result = CliRunner().invoke(main, ["preview", str(program), "--png", str(tmp_path / "dark.png")])
+    assert result.exit_code == 2
+    [line] = result.stderr.splitlines()
+    assert "the package PIL is not here" in line and "pip install 'lampforge[host]'" in line

@@ -68,7 +68,8 @@ def test_no_checkpoint_and_no_temporary_file_stays_behind(repository: Repository
 
 def test_dvc_shows_the_metrics_and_draws_the_plots(repository: Repository, tmp_path: Path) -> None:
     shown = json.loads(repository.run("dvc", "metrics", "show", "--json"))[""]["data"]
-    lamp = {"lamp_pairs", "lamp_primer", "lamp_screened", "score_dataset", "score_bench", "score_quality"}
+    lamp = {"lamp_pairs", "lamp_primer", "lamp_screened", "model_follow_up", "model_safety"}
+    lamp |= {"score_dataset", "score_bench", "score_quality"}
     corpus = {"corpus_audit", "corpus_mixes", "corpus_profiles", "corpus_preferences"}
     assert {Path(name).stem for name in shown} == {"model_base", "model_adapter", *lamp, *corpus}
     bench = shown["metrics/score_bench.json"]["data"]

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from stages import params, score_bench
+from stages.device.benchmark import bench
 from stages.errors import UserError
 from stages.lamp import taxonomy
 from stages.score_bench import Params, Prompt, Verdict
@@ -66,8 +67,8 @@ def test_an_answer_is_on_brief_off_brief_or_invalid(words: taxonomy.Taxonomy) ->
 
 @pytest.mark.parametrize("text", ["", "{}", "```json\n" + solid("#FF0000") + "\n```", solid("red")])
 def test_nothing_is_repaired(text: str) -> None:
-    assert score_bench.is_valid(solid("#FF0000"))
-    assert not score_bench.is_valid(text)
+    assert bench.is_valid(solid("#FF0000"))
+    assert not bench.is_valid(text)
 
 
 def test_an_answer_for_each_prompt_is_demanded(words: taxonomy.Taxonomy) -> None:
@@ -125,6 +126,14 @@ def test_mlflow_gets_flat_names(figures: dict[str, Any]) -> None:
         "F16/valid": 1,
         "Q8_0/n": 2,
     }
+
+
+def test_mlflow_gets_the_sum_of_each_file_that_was_benchmarked(tmp_path: Path) -> None:
+    for quant in ("F16", "Q8_0", "Q4_K_M"):
+        (tmp_path / f"lamp-nano-{quant}.gguf").touch()
+    files = {f"lamp-nano-{quant}.gguf": {"sha256": quant, "bytes": 0} for quant in ("F16", "Q8_0", "Q4_K_M")}
+    (tmp_path / "manifest.json").write_text(json.dumps({"lineage": {}, "files": files | {"README.md": {}}}))
+    assert score_bench.sums(tmp_path, ("F16", "Q4_K_M")) == {"sha256/F16": "F16", "sha256/Q4_K_M": "Q4_K_M"}
 
 
 # What comes out ---------------------------------------------------------------------------------------------
@@ -187,7 +196,7 @@ def test_a_benchmark_that_breaks_for_another_reason_shows_why(tmp_path: Path, mo
     (tmp_path / "python").write_text("#!/bin/sh\necho out of order >&2\nexit 7\n")
     (tmp_path / "python").chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    with pytest.raises(RuntimeError, match=r"the benchmark of F16 broke: out of order"):
+    with pytest.raises(RuntimeError, match=r"the benchmark of lamp-F16\.gguf broke: out of order"):
         score_bench.run_on_device(tmp_path, "F16", [RED], KNOBS)
 
 

@@ -98,7 +98,9 @@ def test_the_lamp_does_not_know_the_corpus() -> None:
         assert not any("corpus" in path.parts for path in closure(module)), module
 
 
-@pytest.mark.parametrize("module", ["device.bench", "device.generate", "lamp.brief", "lamp.picture", "lamp.preview"])
+@pytest.mark.parametrize(
+    "module", ["device.benchmark.bench", "device.generate", "lamp.brief", "lamp.picture", "lamp.preview"]
+)
 def test_what_runs_on_the_pi_loads_no_training_library(module: str) -> None:
     code = f"import sys, stages.{module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)

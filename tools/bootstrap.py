@@ -4,7 +4,7 @@
 Comes in: pyproject.toml, requirements.lock and the pins below. Goes out: .venv with torch, the locked
 packages, llama-cpp-python compiled from its source, the GGUF converter of that same source in
 .venv/llama.cpp, and this checkout as the package `lampforge`. `--llama-bench` adds .venv/bin/llama-bench,
-`--lock` writes requirements.lock anew.
+`--lock` writes requirements.lock and requirements-pi.lock anew.
 
 Always holds: a step whose inputs have not changed is not run again, a killed run goes on at the step it was
 in, two runs at once take turns, and whatever stops the set-up is said in one sentence with exit status 2.
@@ -61,6 +61,11 @@ LOCK_HEADER = """\
 #   uv pip compile pyproject.toml --all-extras --universal --fork-strategy fewest
 # less torch, llama-cpp-python (each has its own step in tools/bootstrap.py) and torch's CUDA packages.
 # Versions stay as they are where pyproject.toml allows it; delete this file first to take the newest.
+"""
+PI_LOCK_HEADER = """\
+# What `lampforge[pi]` needs on a device, pinned to the versions of requirements.lock, with the sums of all published
+# files. Made by `make lock` (tools/bootstrap.py --lock). llama-cpp-python is published as source alone; `make dist`
+# writes dist/requirements.txt, which is this list with a compiled one and with lampforge itself.
 """
 
 
@@ -239,11 +244,13 @@ class Setup:
             shutil.rmtree(arriving)
         return self.unpacked
 
-    def built(self, what: str, flags: Sequence[str], build: Callable[[], Path]) -> Path:
+    def built(
+        self, what: str, flags: Sequence[str], build: Callable[[], Path], compilers: Sequence[str] | None = None
+    ) -> Path:
         """The file that `build` makes, from the per-user folder where this same recipe has left it before.
 
         The folder's name is the sha256 of all that decides the outcome, and a file is only taken when it is
-        byte for byte what was put there.
+        byte for byte what was put there. compilers: those for another machine, which the flags then name.
         """
         if self.environ.get("LAMPFORGE_NO_WHEEL_CACHE") == "1":
             return build()
@@ -254,7 +261,7 @@ class Setup:
             "python": python_minor(),
             "machine": platform.machine(),
             "cpu": "" if platform.machine() == "x86_64" else cpu_features(),  # compiled for this CPU only
-            "compilers": [version_line(compiler) for compiler in find_compilers(self.environ)],
+            "compilers": [version_line(compiler) for compiler in compilers or find_compilers(self.environ)],
         }
         text = json.dumps(recipe, indent=1, sort_keys=True)
         base = Path(self.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -369,15 +376,22 @@ class Setup:
     # The lock ----------------------------------------------------------------------------------------------
 
     def write_lock(self) -> None:
-        """Resolve pyproject.toml into requirements.lock."""
+        """Resolve pyproject.toml into requirements.lock, and its part for devices into requirements-pi.lock."""
         self.perform([step for step in self.steps() if step.name in ("venv", "uv")])
-        lock, resolved = self.root / "requirements.lock", self.cache / "resolved.txt"
-        resolved.write_text(read_text(lock))  # uv keeps the versions it finds here
-        options = ["--all-extras", "--universal", "--fork-strategy", "fewest", "--no-annotate", "--no-header"]
-        options += ["--python-version", ".".join(map(str, MIN_PYTHON)), "--output-file", str(resolved)]
-        self.call(str(self.bin / "uv"), "pip", "compile", "pyproject.toml", *options)
-        publish(lock, locked(read_text(resolved)).encode())
-        print(f"{lock.name} is written.")
+        lock, pi_lock = self.root / "requirements.lock", self.root / "requirements-pi.lock"
+        publish(lock, locked(self.resolved(read_text(lock), "--all-extras")).encode())
+        pins = self.resolved("", "--extra", "pi", "--generate-hashes", "--constraint", str(lock))
+        publish(pi_lock, (PI_LOCK_HEADER + pins).encode())
+        print(f"{lock.name} and {pi_lock.name} are written.")
+
+    def resolved(self, known: str, *options: str) -> str:
+        """What uv makes of pyproject.toml, for every platform; it keeps the versions that it finds in `known`."""
+        out = self.cache / "resolved.txt"
+        out.write_text(known)
+        common = ["--universal", "--fork-strategy", "fewest", "--no-annotate", "--no-header"]
+        common += ["--python-version", ".".join(map(str, MIN_PYTHON)), "--output-file", str(out)]
+        self.call(str(self.bin / "uv"), "pip", "compile", "pyproject.toml", *options, *common)
+        return read_text(out)
 
 
 def anew(interrupted: bool) -> list[str]:
@@ -499,7 +513,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing; 0 when the environment is complete, 2 when it cannot be."""
     parser = argparse.ArgumentParser(description="Build .venv; what is there already is not built again.")
     parser.add_argument("--llama-bench", action="store_true", help="also compile .venv/bin/llama-bench")
-    parser.add_argument("--lock", action="store_true", help="only write requirements.lock anew")
+    parser.add_argument("--lock", action="store_true", help="only write the two locks anew")
     options = parser.parse_args(arguments)
     try:
         check_python(sys.version_info[:2])

@@ -59,6 +59,7 @@ class Grammar:
         rules = _Reader(text)
         self._items, self._starts = rules.items, rules.starts
         self._opened: dict[int, tuple[tuple[int, ...], ...]] = {}
+        self._endings: dict[int, bytes] = {}
         first: dict[_Stack, None] = {}
         for start in rules.starts[rules.root]:
             self._settle(start, None, first)
@@ -91,6 +92,30 @@ class Grammar:
             if not stacks:
                 return None
         return self._place(stacks)
+
+    def ending(self, place: Place) -> bytes:
+        """The shortest text that completes what stands before `place`; of several the first in the alphabet."""
+        return min((self._rest(stack) for stack in place.stacks), key=_shortest_first)
+
+    def _rest(self, stack: _Stack) -> bytes:
+        text = b""
+        while stack is not None:
+            text += self._shortest(stack[0])
+            stack = stack[1]
+        return text
+
+    def _shortest(self, position: int) -> bytes:
+        """The shortest text from `position` to the end of its sequence. Found once: the grammar is not recursive."""
+        if position not in self._endings:
+            item = self._items[position]
+            if item is None:
+                found = b""
+            elif isinstance(item, int):
+                found = min(map(self._shortest, self._starts[item]), key=_shortest_first) + self._shortest(position + 1)
+            else:
+                found = bytes([min(item)]) + self._shortest(position + 1)
+            self._endings[position] = found
+        return self._endings[position]
 
     def _behind_byte(self, stacks: tuple[_Stack, ...], byte: int) -> tuple[_Stack, ...]:
         found: dict[_Stack, None] = {}
@@ -216,6 +241,10 @@ class _Reader:
         for _ in range(high - low):
             more = [self._rule([*items, *more], [])]
         return items * low + more
+
+
+def _shortest_first(text: bytes) -> tuple[int, bytes]:
+    return len(text), text
 
 
 def _literal(token: str) -> list[_Item]:

@@ -1,8 +1,8 @@
 """An answer from a GGUF model through llama.cpp, on the CPU: what the lamp's owner waits for.
 
 Comes in: a GGUF file with its chat template, and a prompt. Goes out: the text, with token counts and times.
-Always holds: under the grammar a finished answer is a valid program; on one machine the same prompt,
-temperature and seed give the same text, whatever was asked before.
+Always holds: under the grammar an answer is a valid program, closed where max_tokens cut it short; on one machine the
+same prompt, temperature and seed give the same text, whatever was asked before.
 
 llama.cpp is called through its C interface: of a small model's 250 us per token, about 15 are spent outside
 its forward pass. Not thread-safe: a Generator answers one prompt at a time.
@@ -29,8 +29,10 @@ import numpy as np
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from ..errors import UserError, one_line
+from ..lamp.asking import RequestFormat
 from ..lamp.grammar import lamp_grammar
 from .constrained import Grammar, Place
+from .sampling import Mask, Pieces, sampler_for
 
 Message = dict[str, str]
 
@@ -54,8 +56,9 @@ class Answer:
     """What the model wrote, without the end token, and what that took (ms of wall time).
 
     n_prompt: prompt tokens evaluated for this answer; those kept from the prompt before are not counted.
-    n_tokens: tokens of `text`. finished: the model ended the answer, or the grammar's program is complete;
-    otherwise max_tokens or the context ran out. first_token_ms: from the call to the first token.
+    n_tokens: tokens that were written. finished: the model ended the answer, or the grammar's program is complete;
+    otherwise max_tokens or the context ran out, and under the grammar the shortest text that makes a program of what
+    stood there was put behind it. first_token_ms: from the call to the first token.
     decode_ms: from the first token to the last, so the speed of decoding is (n_tokens - 1) / decode_ms.
     """
 
@@ -88,13 +91,14 @@ class Generator:
         self._model: Any = None
         self._context: Any = None
         self._mask: Any = None
+        self.path = path
         check_magic(path)
         self.n_threads = n_threads or default_threads(path)
         try:
             self._load(path, n_ctx, _Log(verbose))
             text = lamp_grammar() if grammar is None else grammar
-            self._mask = _Mask(self._vocab, text)
-            self._pieces = _Pieces(self._vocab)
+            self._mask = Mask(self._vocab, text)
+            self._pieces = Pieces(self._vocab)
             self._grammar = Grammar(text, self._pieces, self._end)
         except BaseException:
             self.close()
@@ -117,6 +121,7 @@ class Generator:
         self._context = llama.llama_init_from_model(self._model, context)
         if not self._context:
             raise UserError(f"{path}: no context of {n_ctx} tokens ({log.reason()}); take a smaller one")
+        self.n_parameters = int(llama.llama_model_n_params(self._model))
         self.n_ctx, self._memory = llama.llama_n_ctx(self._context), llama.llama_get_memory(self._context)
         self._vocab: Any = llama.llama_model_get_vocab(self._model)
         self.n_vocab = llama.llama_vocab_n_tokens(self._vocab)
@@ -147,6 +152,11 @@ class Generator:
         if length < 0:
             raise UserError(f"the GGUF file has no {key!r}; make it with `dvc repro model_gguf`")
         return buffer.value.decode()
+
+    def request_format(self) -> RequestFormat:
+        """How this model wants to be asked: stored in the file, so that it cannot drift from the training."""
+        names = ("system_prompt", "request_template", "follow_up_template")
+        return RequestFormat(*(self.metadata(f"lampforge.{name}") for name in names))
 
     def prompt(self, messages: Sequence[Message]) -> str:
         """`messages` in the chat template of the GGUF, with the opening of the answer.
@@ -196,17 +206,43 @@ class Generator:
         room = self.n_ctx - len(ids)
         if room < 1:
             raise UserError(f"the prompt has {len(ids)} tokens and the context {self.n_ctx}; shorten the prompt")
-        sampler = _sampler(temperature, seed)
+        sampler = sampler_for(temperature, seed)
         try:
             evaluated = self._evaluate(ids)
             place = self._grammar.start if grammar else None
-            written, finished, first = self._decode(sampler, temperature > 0, place, min(max_tokens, room))
+            written, place, finished, first = self._decode(sampler, temperature > 0, place, min(max_tokens, room))
         finally:
             llama.llama_sampler_free(sampler)
         last = time.perf_counter()
-        text = b"".join(self._pieces[token] for token in written).decode(errors="replace")
+        ending = b"" if finished or place is None else self._grammar.ending(place)
+        text = (b"".join(self._pieces[token] for token in written) + ending).decode(errors="replace")
         times = (first - start, time.perf_counter() - start, last - first)
         return Answer(text, evaluated, len(written), finished, *(1000 * seconds for seconds in times))
+
+    def keep(self, tokens: Sequence[int]) -> None:
+        """Evaluate whole blocks of tokens that prompts will begin with; the first answer then need not wait for it."""
+        # One more, whose logits nobody needs.
+        self._evaluate([*tokens, tokens[0]])
+
+    def state(self) -> bytes:
+        """What `keep` brought into llama.cpp's memory, to be given to `restore` by another process."""
+        llama.llama_memory_seq_rm(self._memory, 0, len(self._kept), -1)
+        size = llama.llama_state_seq_get_size(self._context, 0)
+        buffer = (ctypes.c_uint8 * size)()
+        written = llama.llama_state_seq_get_data(self._context, buffer, size, 0)
+        return bytes(memoryview(buffer)[:written])
+
+    def restore(self, tokens: Sequence[int], state: bytes) -> bool:
+        """Take over a state that holds exactly `tokens`, of the same model on the same machine; False if it is none."""
+        llama.llama_memory_clear(self._memory, True)
+        self._kept = []
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        read = llama.llama_state_seq_set_data(self._context, buffer, len(state), 0)
+        if read != len(state) or llama.llama_memory_seq_pos_max(self._memory, 0) != len(tokens) - 1:
+            llama.llama_memory_clear(self._memory, True)
+            return False
+        self._kept = list(tokens)
+        return True
 
     def _evaluate(self, ids: list[int]) -> int:
         """Bring the prompt into llama.cpp's memory. Returns how many tokens had to be evaluated."""
@@ -245,8 +281,10 @@ class Generator:
 
         return likeliest
 
-    def _decode(self, sampler: Any, random: bool, place: Place | None, limit: int) -> tuple[list[int], bool, float]:
-        """The tokens of the answer, whether it is finished, and when the first one was there (s).
+    def _decode(
+        self, sampler: Any, random: bool, place: Place | None, limit: int
+    ) -> tuple[list[int], Place | None, bool, float]:
+        """The tokens of the answer, the place behind them, whether it is finished, and when the first was there (s).
 
         random: the sampler is no greedy one. place: where the grammar begins; None writes freely.
         """
@@ -265,13 +303,13 @@ class Generator:
                 place = following
             first = first or time.perf_counter()
             if token in end:
-                return written, True, first
+                return written, place, True, first
             written.append(token)
             # Where nothing but the end token may come, it need not be computed.
             if place is not None and place.complete:
-                return written, True, first
+                return written, place, True, first
             if len(written) == limit:
-                return written, False, first
+                return written, place, False, first
             tokens[0] = token
             _check(decode(context, batch))
 
@@ -289,51 +327,6 @@ class Generator:
         if following is None:
             raise RuntimeError("no token of this vocabulary goes on with the program")
         return token, following
-
-
-class _Mask:
-    """llama.cpp's own grammar sampler, which finds all tokens that may come next: 170 us for 2,048.
-
-    It follows the text only when a sampled token is refused there, which most answers never need.
-    """
-
-    def __init__(self, vocab: Any, text: str) -> None:
-        """Raises ValueError where llama.cpp cannot parse the grammar `text` and gives back no sampler."""
-        # An empty text would give a sampler that allows everything.
-        self._first = llama.llama_sampler_init_grammar(vocab, text.encode(), b"root") if text else None
-        if not self._first:
-            raise ValueError(f"llama.cpp cannot parse this grammar: {text[:60]!r}")
-        self._moved = llama.llama_sampler_clone(self._first)
-        self._accepted: list[int] = []
-
-    def behind(self, written: list[int]) -> Any:
-        """The sampler behind the tokens `written`, which must be allowed: llama.cpp ends the process otherwise."""
-        if written[: len(self._accepted)] != self._accepted:
-            llama.llama_sampler_free(self._moved)
-            self._moved, self._accepted = llama.llama_sampler_clone(self._first), []
-        for token in written[len(self._accepted) :]:
-            llama.llama_sampler_accept(self._moved, token)
-        self._accepted = written.copy()
-        return self._moved
-
-    def close(self) -> None:
-        llama.llama_sampler_free(self._moved)
-        llama.llama_sampler_free(self._first)
-
-
-class _Pieces(dict[int, bytes]):
-    """The text of each token, asked for once. Lazily: some vocabularies have 260,000, and answers use few."""
-
-    def __init__(self, vocab: Any) -> None:
-        super().__init__()
-        self._vocab = vocab
-
-    def __missing__(self, token: int) -> bytes:
-        size = -llama.llama_token_to_piece(self._vocab, token, None, 0, 0, True)
-        buffer = ctypes.create_string_buffer(max(size, 1))
-        llama.llama_token_to_piece(self._vocab, token, buffer, size, 0, True)
-        self[token] = buffer.raw[:size]
-        return self[token]
 
 
 class _Log:
@@ -359,17 +352,6 @@ def _on_log(level: int, text: bytes, _: Any) -> None:
         _Log.errors.append(line.strip())
     if _Log.verbose:
         sys.stderr.write(line)
-
-
-def _sampler(temperature: float, seed: int) -> Any:
-    chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
-    if temperature > 0:
-        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_temp(temperature))
-        # The highest seed means "take any" to llama.cpp.
-        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_dist(seed % llama.LLAMA_DEFAULT_SEED))
-    else:
-        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_greedy())
-    return chain
 
 
 def _check(status: int) -> None:

@@ -1,4 +1,4 @@
-"""What frames look like: portraits of the lamp (PNG, GIF), contact sheets, and a picture for terminals.
+"""What frames look like: portraits of the lamp (PNG, GIF) and contact sheets. This needs Pillow, the lamp does not.
 
 A portrait is a sum of soft lights, computed and not blurred, so it has no banding and the same frame gives
 the same bytes. The ambient LEDs are taken to sit behind the body's edge, 8 to a side, clockwise from the
@@ -11,20 +11,18 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
-from rich.text import Text
 
 from ..files import published_file
 from .moments import key_moments, spread, timeline
 from .program import FRONT_LEDS, GRID_HEIGHT, GRID_WIDTH, LEDS, Program
-from .simulator import Frame, Schedule, frame, frame_at, grid
+from .simulator import Frame, Schedule, frame, frame_at
+from .terminal import Light, level, seen
 
-Light = npt.NDArray[np.floating[Any]]
-"""Levels from 0 (dark) to 1; pictures are (height, width, 3), masks (height, width, 1)."""
+# Pictures are (height, width, 3), masks (height, width, 1).
 
 SCALE = 14  # pixels from LED to LED; a portrait is then 300 high
 THUMBNAIL_SCALE = 6  # 128 high
@@ -33,8 +31,6 @@ THUMBNAIL_SCALE = 6  # 128 high
 _HALO = 2.8  # room around the body for the light of the ambient LEDs
 _BODY = 0.95  # from the outermost LEDs' cells to the body's edge
 _DOT = 0.84  # width of an LED
-
-_UNLIT = (25, 26, 31)  # the lens of an LED that is off
 
 # Portraits
 
@@ -47,7 +43,7 @@ def draw(frame: Frame, scale: int = SCALE) -> Image.Image:
     picture = _added(stage.room, stage.halo(light[FRONT_LEDS:]))
     picture += (stage.body - picture) * stage.body_mask
     picture = _added(picture, stage.bloom(front))
-    dots = _seen(front).repeat(scale, axis=0).repeat(scale, axis=1) * stage.dot_shade
+    dots = seen(front).repeat(scale, axis=0).repeat(scale, axis=1) * stage.dot_shade
     cells = picture[stage.cells]
     cells += (dots - cells) * stage.dot_mask
     return Image.fromarray((picture * 255 + 0.5).astype(np.uint8))
@@ -72,10 +68,10 @@ class _Stage:
         edge = _rounded(x, y, GRID_WIDTH / 2 + _BODY, GRID_HEIGHT / 2 + _BODY, 1.7)
         rim = (1 + edge / 0.16).clip(0, 1) * np.linspace(1, 0.35, len(self._y))[:, np.newaxis]
         panel = _cover(_rounded(x, y, GRID_WIDTH / 2 + 0.35, GRID_HEIGHT / 2 + 0.35, 1.1), scale)
-        shell = _level(30, 32, 38) + rim[..., np.newaxis] * _level(44, 46, 52)
-        self.body = (shell + (_level(10, 11, 14) - shell) * panel).astype(np.float32)
+        shell = level(30, 32, 38) + rim[..., np.newaxis] * level(44, 46, 52)
+        self.body = (shell + (level(10, 11, 14) - shell) * panel).astype(np.float32)
         self.body_mask = _cover(edge, scale)
-        self.room = _level(13, 14, 18)
+        self.room = level(13, 14, 18)
         to_border = -_rounded(x, y, float(x[-1]), float(y[-1, 0]), 2.5)[..., np.newaxis]
         self._fade: Light = np.sin(to_border.clip(0, 1.2) / 1.2 * np.float32(np.pi / 2)) ** 2
 
@@ -124,16 +120,6 @@ _stage = lru_cache(maxsize=8)(_Stage)
 def _added(light: Light, more: Light) -> Light:
     """Light and light, which never comes to more than 1 (the "screen" of image editors)."""
     return 1 - (1 - light) * (1 - more)
-
-
-def _seen(leds: Light) -> Light:
-    """The colours of LEDs (..., 3) with the grey of their lenses, which bright ones outshine."""
-    unlit: Light = _level(*_UNLIT) * (1 - leds.max(axis=-1, keepdims=True)) ** 4
-    return leds + unlit
-
-
-def _level(*rgb: int) -> Light:
-    return np.array(rgb, np.float32) / 255
 
 
 def _centres(count: int, scale: int) -> Light:
@@ -324,37 +310,3 @@ def _shortened(line: str, font: Font, width: int) -> str:
     while kept and font.getlength(kept + "\u2026") > width:
         kept = kept[:-1]
     return kept.rstrip() + "\u2026"
-
-
-# Terminals
-
-
-def terminal(frame: Frame) -> Text:
-    """`frame` as 16 lines of 22 cells in 24-bit colour: each LED two cells wide, hence about square.
-
-    The ambient LEDs are a border of half blocks.
-    """
-    front = (_seen(grid(frame) / 255) * 255 + 0.5).astype(np.uint8)
-    top, right, bottom, left = frame[FRONT_LEDS:].reshape(4, 8, 3)
-    across, down = (
-        np.arange(2 * GRID_WIDTH) * 8 // (2 * GRID_WIDTH),
-        np.arange(GRID_HEIGHT) * 8 // GRID_HEIGHT,
-    )
-    text = Text(" ", no_wrap=True)
-    for color in top[across]:
-        text.append("\u2584", _hex(color))
-    text.append("\n")
-    for row, left_color, right_color in zip(front, left[::-1][down], right[down], strict=True):
-        text.append("\u2590", _hex(left_color))
-        for color in row:
-            text.append("  ", f"on {_hex(color)}")
-        text.append("\u258c", _hex(right_color))
-        text.append("\n")
-    text.append(" ")
-    for color in bottom[::-1][across]:
-        text.append("\u2580", _hex(color))
-    return text
-
-
-def _hex(color: Frame) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*color)

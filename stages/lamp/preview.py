@@ -57,7 +57,7 @@ def preview(source: str, row: int | None, png: Path | None, gif: Path | None, at
     if png is not None or gif is not None:
         _write(program, png, gif, at)
     else:
-        _show(program, at, still)
+        show(program, at, still)
 
 
 def _read(source: str, row: int | None) -> tuple[str, bytes]:
@@ -140,14 +140,14 @@ def _write(program: Program, png: Path | None, gif: Path | None, at: int | None)
         click.echo(f"wrote {gif}")
 
 
-def _show(program: Program, at: int | None, still: bool) -> None:
+def show(program: Program, at: int | None = None, still: bool = False) -> None:
     """Draw the lamp in the terminal, moving if there is someone to see it."""
     from rich.console import Console
     from rich.text import Text
 
     from .moments import key_moments, timeline
-    from .picture import terminal
     from .simulator import Schedule, frame
+    from .terminal import terminal
 
     # In colour even into a pipe or a file: without colour there is no picture.
     watched = sys.stdout.isatty()
@@ -169,7 +169,7 @@ def _animate(console: Console, frames: Sequence[Frame]) -> None:
     """Show `frames` in one place, the last of them staying. Ctrl-C ends it early."""
     from rich.live import Live
 
-    from .picture import terminal
+    from .terminal import terminal
 
     begin = time.monotonic()
     try:

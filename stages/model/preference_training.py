@@ -7,8 +7,6 @@ copy beside the one that learns.
 from __future__ import annotations
 
 import hashlib
-import math
-import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +24,7 @@ from jinja2 import TemplateError
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch.utils.data import Sampler
-from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, PrinterCallback, ProgressCallback
-from transformers.utils import logging as transformers_logging
+from transformers import PreTrainedTokenizerBase
 
 from .. import files
 from ..errors import UserError
@@ -202,15 +199,9 @@ def train_pairs(
     plain = vars(model.get_base_model()).get("forward")
     with _without_filling():
         trainer = _trainer(model, tokenizer, pairs, schedule, checkpoints, preference)
-        with PartialState().main_process_first():
-            whole = training.last_whole_checkpoint(checkpoints)
-        trainer.train(resume_from_checkpoint=whole)
+        training.go_on(trainer, checkpoints)
     _undress(model, plain)
-    history = _history(trainer.state.log_history)
-    for row in history:
-        if not math.isfinite(row.get("loss", row.get("eval_loss", 0.0))):
-            raise UserError(f"the loss is no number any more at step {row['step']:g}; lower the learning_rate")
-    return model, history
+    return model, training.finite(training.history_of(trainer.state.log_history, _KEPT))
 
 
 @contextmanager
@@ -236,8 +227,6 @@ def _trainer(
     checkpoints: Path,
     preference: Preference,
 ) -> _Trainer:
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
     measured = len(pairs.held_out) > 0
     trainer = _Trainer(
         model=model,
@@ -245,59 +234,24 @@ def _trainer(
         train_dataset=pairs.taught,
         eval_dataset=pairs.held_out if measured else None,
         processing_class=tokenizer,
-        callbacks=[training._MarkComplete()],
     )
     if trainer.is_fsdp_enabled:
         raise UserError("model_adapter.launch=fsdp cannot tune on pairs; take single or ddp for a plan with kind dpo")
-    trainer.batch_size = schedule.batch_size
-    for printing in (ProgressCallback, PrinterCallback):
-        trainer.remove_callback(printing)
-    trainer.add_callback(training._Progress())
-    if schedule.patience and measured:
-        trainer.add_callback(EarlyStoppingCallback(schedule.patience))
-    if schedule.keep == training.BEST and measured:
-        trainer.add_callback(training._KeepBest(trainer, checkpoints / training.BEST))
+    training.equip(trainer, schedule, checkpoints, measured)
     return trainer
 
 
 def _config(
     schedule: training.Schedule, preference: Preference, pairs: int, checkpoints: Path, measured: bool
 ) -> trl.DPOConfig:
-    batch_size, accumulation = schedule.shares(int(os.environ.get("WORLD_SIZE", "1")))
-    patient = schedule.patience and measured
+    known = training.arguments(schedule, pairs, checkpoints, measured)
     return trl.DPOConfig(
-        output_dir=str(checkpoints),
-        num_train_epochs=schedule.epochs,
-        per_device_train_batch_size=batch_size,
-        gradient_accumulation_steps=accumulation,
-        per_device_eval_batch_size=batch_size,
-        learning_rate=schedule.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=schedule.warmup_share,
-        weight_decay=schedule.weight_decay,
-        adam_beta2=0.95,
+        **known,
+        per_device_eval_batch_size=known["per_device_train_batch_size"],
         max_length=None,  # longer ones are left out, and counted
         beta=preference.beta,
         loss_type=list(preference.losses),
         loss_weights=list(preference.weights),
-        logging_steps=training._LOGGING_STEPS,
-        logging_first_step=True,
-        # Every epoch; counted in steps it comes before the checkpoint of the same step, which then holds it.
-        eval_strategy="steps" if measured else "no",
-        eval_steps=math.ceil(math.ceil(pairs / schedule.batch_size) / schedule.gradient_accumulation),
-        save_strategy="steps",
-        save_steps=schedule.save_steps,
-        save_total_limit=2,
-        restore_callback_states_from_checkpoint=bool(patient),
-        seed=schedule.seed,
-        data_seed=schedule.seed,
-        report_to="none",
-        use_cpu=not torch.cuda.is_available(),
-        bf16=schedule.bf16,
-        gradient_checkpointing=schedule.gradient_checkpointing,
-        dataloader_pin_memory=False,
-        ddp_find_unused_parameters=False,
-        **({"metric_for_best_model": "eval_loss", "greater_is_better": False} if patient else {}),
     )
 
 
@@ -309,9 +263,3 @@ def _undress(model: PeftModel, forward: Any) -> None:
         vars(base).pop("forward", None)
     else:
         base.forward = forward
-
-
-def _history(log: list[dict[str, Any]]) -> list[Row]:
-    """What tuning measured, without what changes from run to run (times and speeds)."""
-    rows = [{key: float(f"{entry[key]:.6g}") for key in _KEPT if key in entry} for entry in log]
-    return [row for row in rows if "loss" in row or "eval_loss" in row]

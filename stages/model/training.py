@@ -6,7 +6,6 @@ import math
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +32,8 @@ from ..tracking import lineage
 from . import packing
 from . import tokenizer as tokenizing
 from .packing import LengthBuckets as LengthBuckets
+from .schedule import Precision as Precision
+from .schedule import Schedule as Schedule
 
 _COMPLETE = "complete"
 _LOGGING_STEPS = 10
@@ -47,58 +48,7 @@ _GATHERED = "gathered"
 _BEST_LOSS = "best.json"
 
 Row = dict[str, float]
-Precision = Literal["auto", "fp32", "bf16"]
 TooLong = Literal["drop", "truncate"]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how hard to train.
-
-    warmup_share: of all steps. save_steps: steps between checkpoints. A step sees batch_size * gradient_accumulation
-    rows, however many processes share them. patience: validations without progress after which training ends, 0 for
-    never. keep: the weights after the last step, or those with the lowest validation loss.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    warmup_share: float
-    weight_decay: float
-    save_steps: int
-    seed: int
-    context: int
-    gradient_accumulation: int = 1
-    precision: Precision = "auto"
-    gradient_checkpointing: bool = False
-    packing: bool = False
-    patience: int = 0
-    keep: Literal["last", "best"] = "last"
-
-    @classmethod
-    def of(cls, knobs: Any, context: int | None = None) -> Schedule:
-        """The schedule among a stage's parameters; `context` where they do not have one."""
-        own = {key.name: getattr(knobs, key.name) for key in fields(cls) if hasattr(knobs, key.name)}
-        return cls(**{**own, "context": own.get("context") if context is None else context})
-
-    @property
-    def bf16(self) -> bool:
-        """Whether matrices are multiplied in bfloat16."""
-        return self.precision == "bf16" or (self.precision == "auto" and torch.cuda.is_available())
-
-    def shares(self, processes: int) -> tuple[int, int]:
-        """The batch size and the gradient accumulation of each process, so that all of them see the rows of a step.
-
-        Raises UserError where neither can be divided.
-        """
-        if self.gradient_accumulation % processes == 0:
-            return self.batch_size, self.gradient_accumulation // processes
-        if self.batch_size % processes == 0:
-            return self.batch_size // processes, self.gradient_accumulation
-        raise UserError(
-            f"model_adapter.batch_size {self.batch_size}, gradient_accumulation {self.gradient_accumulation}: neither"
-            f" can be shared by {processes} processes; make one a multiple of that"
-        )
 
 
 def workplace(checkpoints: Path, chain: dict[str, str]) -> Path:
@@ -129,7 +79,7 @@ def datasets(
     rows, longer = token_rows(tokenizer, trainset / "train.jsonl", context, completion_only, too_long)
     more, longer_too = token_rows(tokenizer, further, context, completion_only, too_long) if further else ((), 0)
     if len(more):
-        rows, longer = concatenate_datasets([rows, more]), longer + longer_too
+        rows = concatenate_datasets([rows, more])
     validation, _ = token_rows(tokenizer, trainset / "val.jsonl", context, True, too_long)
     for name, side in (("train.jsonl", rows), ("val.jsonl", validation)):
         if not len(side):
@@ -137,7 +87,7 @@ def datasets(
                 f"{trainset / name}: no row fits into {context} tokens; raise the context, or make more rows"
                 " (lamp_prompts.quotas) or a larger lamp_trainset.validation_share"
             )
-    return rows, validation, longer
+    return rows, validation, longer + longer_too
 
 
 def token_rows(
@@ -272,8 +222,6 @@ def train(
     step (see also `weights_elsewhere`) and the history: rows of step, epoch and either loss, grad_norm and
     learning_rate or eval_loss. Raises UserError when the loss has become infinite or no number.
     """
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
     if schedule.packing:
         rows = packing.packed(rows, schedule.context)
     trainer = _Trainer(
@@ -283,66 +231,92 @@ def train(
         eval_dataset=validation,
         processing_class=tokenizer,
         data_collator=packing.collator(tokenizer.pad_token_id) if schedule.packing else None,
-        callbacks=[*callbacks, _MarkComplete()],
+        callbacks=list(callbacks),
     )
+    equip(trainer, schedule, checkpoints)
+    go_on(trainer, checkpoints)
+    if trainer.is_fsdp_enabled:
+        trainer.save_model(str(checkpoints / _GATHERED))  # each process has a part of the weights
+    return trainer.model, finite(history_of(trainer.state.log_history))
+
+
+def equip(trainer: Any, schedule: Schedule, checkpoints: Path, measured: bool = True) -> None:
+    """Give a trainer of TRL what all of ours have: whole checkpoints, one progress bar, patience, the best weights.
+
+    measured: whether there are rows to validate with, which the last two hang on.
+    """
     trainer.batch_size = schedule.batch_size
     for printing in (ProgressCallback, PrinterCallback):
         trainer.remove_callback(printing)
+    trainer.add_callback(_MarkComplete())
     trainer.add_callback(_Progress())
-    if schedule.patience:
+    if schedule.patience and measured:
         trainer.add_callback(EarlyStoppingCallback(schedule.patience))
-    if schedule.keep == BEST:
+    if schedule.keep == BEST and measured:
         trainer.add_callback(_KeepBest(trainer, checkpoints / BEST))
+
+
+def go_on(trainer: Any, checkpoints: Path) -> None:
+    """Train from the last whole checkpoint to the end."""
     with PartialState().main_process_first():
         whole = last_whole_checkpoint(checkpoints)
     trainer.train(resume_from_checkpoint=whole)
-    if trainer.is_fsdp_enabled:
-        trainer.save_model(str(checkpoints / _GATHERED))  # each process has a part of the weights
-    history = _history(trainer.state.log_history)
+
+
+def finite(history: list[Row]) -> list[Row]:
+    """The history. Raises UserError when the loss has become infinite or no number."""
     for row in history:
         if not math.isfinite(row.get("loss", row.get("eval_loss", 0.0))):
             raise UserError(f"the loss is no number any more at step {row['step']:g}; lower the learning_rate")
-    return trainer.model, history
+    return history
+
+
+def arguments(schedule: Schedule, rows: int, checkpoints: Path, measured: bool = True) -> dict[str, Any]:
+    """The arguments that all trainers of TRL are given, by name. rows: to learn; measured: see `equip`."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    batch_size, accumulation = schedule.shares(int(os.environ.get("WORLD_SIZE", "1")))
+    batches = -(-rows // schedule.batch_size)
+    patient = bool(schedule.patience and measured)
+    return {
+        "output_dir": str(checkpoints),
+        "num_train_epochs": schedule.epochs,
+        "per_device_train_batch_size": batch_size,
+        "gradient_accumulation_steps": accumulation,
+        "learning_rate": schedule.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": schedule.warmup_share,
+        "weight_decay": schedule.weight_decay,
+        "adam_beta2": 0.95,
+        "logging_steps": _LOGGING_STEPS,
+        "logging_first_step": True,
+        # Every epoch; counted in steps it comes before the checkpoint of the same step, which then holds it.
+        "eval_strategy": "steps" if measured else "no",
+        "eval_steps": -(-batches // schedule.gradient_accumulation),
+        "save_strategy": "steps",
+        "save_steps": schedule.save_steps,
+        "save_total_limit": 2,
+        "restore_callback_states_from_checkpoint": patient,
+        "seed": schedule.seed,
+        "data_seed": schedule.seed,
+        "report_to": "none",
+        "use_cpu": not torch.cuda.is_available(),
+        "bf16": schedule.bf16,
+        "gradient_checkpointing": schedule.gradient_checkpointing,
+        "dataloader_pin_memory": False,
+        "ddp_find_unused_parameters": False,
+        **({"metric_for_best_model": "eval_loss", "greater_is_better": False} if patient else {}),
+    }
 
 
 def _config(schedule: Schedule, rows: int, checkpoints: Path, vocabulary: int) -> trl.SFTConfig:
-    batch_size, accumulation = schedule.shares(int(os.environ.get("WORLD_SIZE", "1")))
-    batches = -(-rows // schedule.batch_size)
-    patient = {"metric_for_best_model": "eval_loss", "greater_is_better": False} if schedule.patience else {}
     return trl.SFTConfig(
-        output_dir=str(checkpoints),
-        num_train_epochs=schedule.epochs,
-        per_device_train_batch_size=batch_size,
-        gradient_accumulation_steps=accumulation,
+        **arguments(schedule, rows, checkpoints),
         per_device_eval_batch_size=max(1, min(_VALIDATION_BATCH, _LOGITS // (schedule.context * vocabulary))),
-        learning_rate=schedule.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=schedule.warmup_share,
-        weight_decay=schedule.weight_decay,
-        adam_beta2=0.95,
         max_length=schedule.context,
-        logging_steps=_LOGGING_STEPS,
-        logging_first_step=True,
-        # Every epoch; counted in steps it comes before the checkpoint of the same step, which then holds it.
-        eval_strategy="steps",
-        eval_steps=-(-batches // schedule.gradient_accumulation),
-        save_strategy="steps",
-        save_steps=schedule.save_steps,
-        save_total_limit=2,
-        restore_callback_states_from_checkpoint=bool(schedule.patience),
-        seed=schedule.seed,
-        data_seed=schedule.seed,
-        full_determinism=False,
-        report_to="none",
-        use_cpu=not torch.cuda.is_available(),
-        bf16=schedule.bf16,
-        gradient_checkpointing=schedule.gradient_checkpointing,
-        dataloader_pin_memory=False,
         completion_only_loss=True,
         loss_type="nll",
         include_num_input_tokens_seen="no",
-        ddp_find_unused_parameters=False,
-        **patient,
     )
 
 
@@ -363,14 +337,11 @@ def last_whole_checkpoint(folder: Path) -> str | None:
     return str(max(whole)[1]) if whole else None
 
 
-def _last_logged(log: list[dict[str, Any]]) -> dict[str, Any]:
-    """The last measurement in a trainer's log, whose very last entry sums up the run."""
-    return next((entry for entry in reversed(log) if "train_runtime" not in entry), {})
+_MEASURED = ("step", "epoch", "loss", "grad_norm", "learning_rate", "eval_loss")
 
 
-def _history(log: list[dict[str, Any]]) -> list[Row]:
-    """What training measured, without what changes from run to run (times and speeds)."""
-    kept = ("step", "epoch", "loss", "grad_norm", "learning_rate", "eval_loss")
+def history_of(log: list[dict[str, Any]], kept: Sequence[str] = _MEASURED) -> list[Row]:
+    """What a trainer measured, by these names, without what changes from run to run (times and speeds)."""
     rows = [{key: float(f"{entry[key]:.6g}") for key in kept if key in entry} for entry in log]
     return [row for row in rows if "loss" in row or "eval_loss" in row]
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from stages.device.bench import request_format
 from stages.device.generate import Generator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +26,7 @@ REQUESTS = ("countdown from 10", "10 second countdown", "a countdown from 10")
 TOKENS = 96
 ROUNDS = 30
 WANTED = 0.9  # of llama-bench's speed, freely and under the grammar, where every answer is a valid program
+GRAMMAR_COST = 0.1  # of our own speed without it
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def one_core() -> Iterator[None]:
 def our_samples(file: Path, grammar: bool) -> tuple[int, list[float]]:
     """Tokens of the shortest prompt, and tokens per second of an answer to each request."""
     with Generator(file, n_threads=1) as generator:
-        asking = request_format(generator)
+        asking = generator.request_format()
         prompts = [generator.tokens(generator.prompt(asking.messages(request))) for request in REQUESTS]
         for _ in range(2):  # the first time warms up, as llama-bench does
             # The first token comes out of the prompt's evaluation, the others each out of one of their own.
@@ -85,3 +85,21 @@ def test_decoding_keeps_its_share_of_llama_bench(file: Path, how: str) -> None:
         f" {share:.2f} of llama-bench ({medians:.2f} in the median)"
     )
     assert share >= WANTED
+
+
+@pytest.mark.skipif(not FILES, reason="no models/gguf: run `make repro` or `dvc pull` first")
+@pytest.mark.usefixtures("one_core")
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_grammar_costs_a_tenth_of_the_speed_at_most(file: Path) -> None:
+    under_grammar: list[float] = []
+    free: list[float] = []
+    for _ in range(ROUNDS):
+        under_grammar += our_samples(file, grammar=True)[1]
+        free += our_samples(file, grammar=False)[1]
+    cost = 1 - fastest_tenth(under_grammar) / fastest_tenth(free)
+    medians = 1 - statistics.median(under_grammar) / statistics.median(free)
+    print(
+        f"\n{file.name}: {fastest_tenth(under_grammar):,.0f} tokens/s under the grammar, {fastest_tenth(free):,.0f}"
+        f" without, which is {100 * cost:.1f} % ({100 * medians:.1f} % in the median)"
+    )
+    assert cost <= GRAMMAR_COST

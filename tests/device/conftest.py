@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from stages.model import chat
+from stages.model import chat, gguf
 
 # Set before torch loads OpenMP: its threads spin at barriers otherwise, and tests share two cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -23,6 +23,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 SYSTEM = "You write programs for a lamp with 140 LEDs in front and 32 behind."
+FORMAT = {
+    "system_prompt": SYSTEM,
+    "request_template": "Lamp program: {prompt}",
+    "follow_up_template": "Lamp program: {prompt}\nRunning: {running}",
+}
+LINEAGE = {"trainset": "1" * 32 + ".dir", "base": "2" * 32 + ".dir", "adapter": "3" * 32 + ".dir", "params": "4" * 64}
 COLORS = {"red": "#FF0000", "green": "#00FF00"}
 
 
@@ -82,6 +88,14 @@ def taught_answers() -> dict[str, str]:
 def taught_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
     """The same model, and it knows `taught_answers` by heart."""
     return build(tmp_path_factory.mktemp("taught"), learn)
+
+
+@pytest.fixture(scope="session")
+def lamp_gguf(taught_model: TinyModel) -> Path:
+    """The taught model at Q4_K_M with what a lamp's file carries: how it is asked, and what it was made from."""
+    out = taught_model.folder.parent / "lamp-tiny-Q4_K_M.gguf"
+    gguf.add_metadata(taught_model.q4_k_m, out, {**FORMAT, **LINEAGE})
+    return out
 
 
 def build(
@@ -219,3 +233,29 @@ def _quantised(source: Path, kind: str) -> Path:
     status = llama_cpp.llama_model_quantize(str(source).encode(), str(out).encode(), ctypes.byref(options))
     assert status == 0
     return out
+
+
+@pytest.fixture(scope="session")
+def lamp_folder(taught_model: TinyModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What model_gguf writes, of the taught model: to be bundled."""
+    from tests.device.releases import making
+
+    return making.model_folder(tmp_path_factory.mktemp("lamp") / "gguf", taught_model.q4_k_m, SYSTEM)
+
+
+@pytest.fixture(scope="session")
+def old_tar(lamp_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Version v1.0.0 of it as a release."""
+    from tests.device.releases import making
+
+    return making.bundled(lamp_folder, tmp_path_factory.mktemp("old") / "old.tar")
+
+
+@pytest.fixture(scope="session")
+def new_tar(taught_model: TinyModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Version v1.1.0, made with other parameters."""
+    from tests.device.releases import making
+
+    folder = tmp_path_factory.mktemp("new")
+    models = making.model_folder(folder / "gguf", taught_model.q4_k_m, SYSTEM, params="5" * 64)
+    return making.bundled(models, folder / "new.tar", "v1.1.0")

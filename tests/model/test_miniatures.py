@@ -13,7 +13,7 @@ import pytest
 from gguf import GGMLQuantizationType, GGUFReader
 
 from stages import files, lamp_trainset, model_gguf
-from stages.device import generate
+from stages.device import sampling
 from stages.device.generate import Generator
 from stages.errors import UserError
 from stages.lamp.validation import parse
@@ -197,6 +197,8 @@ def test_an_answer_does_not_hang_on_what_was_asked_before(made: Made) -> None:
         assert fresh.generate(asked[-1], max_tokens=40, grammar=False).text == alone[-1]
 
 
+# Of logits that spread by 1.6 with random weights: differences up to 0.007 were seen on one of two processors.
+TIE = 0.01
 WORDS = (("blue and ", 60), ("blue and ", 50), ("red", 1), ("blue and ", 55))
 
 
@@ -212,7 +214,8 @@ def test_greedy_answers_of_transformers_and_of_the_f16_file_agree(made: Made, ch
 def agreement(model: Any, tokenizer: Any, path: Path, prompts: list[Any], tokens: int) -> list[bool]:
     """Whether the model's greedy answer to each prompt is that of the file.
 
-    It is exactly if each token of the file's answer is the model's likeliest behind those before it: one pass.
+    It is exactly if each token of the file's answer is the model's likeliest behind those before it: one pass. Tokens
+    that are as likely but for the rounding to half precision, which differs from processor to processor, count alike.
     """
     import torch
 
@@ -222,17 +225,18 @@ def agreement(model: Any, tokenizer: Any, path: Path, prompts: list[Any], tokens
             ids = tokenizing.token_ids(tokenizer, messages, add_generation_prompt=True)
             written, finished = _greedy(generator, ids, tokens)
             with torch.no_grad():
-                likeliest = model(torch.tensor([ids + written])).logits[0, len(ids) - 1 :].argmax(-1).tolist()
-            same = likeliest[: len(written)] == written
-            agreed.append(same and (not finished or likeliest[-1] in generator._end))
+                logits = model(torch.tensor([ids + written])).logits[0, len(ids) - 1 :]
+            chosen = logits[: len(written)].gather(1, torch.tensor(written)[:, None])[:, 0]
+            same = bool((logits[: len(written)].amax(1) - chosen <= TIE).all())
+            agreed.append(same and (not finished or int(logits[-1].argmax()) in generator._end))
     return agreed
 
 
 def _greedy(generator: Generator, ids: list[int], tokens: int) -> tuple[list[int], bool]:
     """The file's likeliest answer without a grammar, and whether it ends there."""
-    sampler = generate._sampler(0.0, 0)
+    sampler = sampling.sampler_for(0.0, 0)
     generator._evaluate(ids)
-    written, finished, _ = generator._decode(sampler, False, None, tokens)
+    written, _, finished, _ = generator._decode(sampler, False, None, tokens)
     llama.llama_sampler_free(sampler)
     return written, finished
 

@@ -254,6 +254,15 @@ def test_further_rows_are_trained_on_as_well_and_never_validated_with(
     assert len(training.datasets(tokenizer, trainset, CONTEXT, completion_only=False, further=none)[0]) == len(alone)
 
 
+def test_further_rows_that_are_all_too_long_are_counted(tokenizer: Any, trainset: Path, tmp_path: Path) -> None:
+    chat = [{"role": "user", "content": "x y z " * CONTEXT}, {"role": "assistant", "content": "{}"}]
+    files.write_rows(tmp_path / "long.jsonl", [{"id": "long", "messages": chat}])
+    rows, _, too_long = training.datasets(
+        tokenizer, trainset, CONTEXT, completion_only=False, further=tmp_path / "long.jsonl"
+    )
+    assert (len(rows), too_long) == (40, 1)
+
+
 def test_rows_longer_than_the_context_are_left_out_and_counted(tokenizer: Any, trainset: Path) -> None:
     every, none_left_out = training.token_rows(tokenizer, trainset / "train.jsonl", CONTEXT, completion_only=True)
     lengths = sorted(map(len, every["input_ids"]))
@@ -344,11 +353,12 @@ def test_the_best_weights_are_kept_beside_the_last_ones_through_a_kill(
 ) -> None:
     from safetensors.torch import load_file
 
-    wild = replace(SCHEDULE, epochs=8, learning_rate=0.3, keep="best")
+    # Long enough to know the few rows by heart, so that new ones get worse again.
+    wild = replace(SCHEDULE, epochs=30, learning_rate=2e-2, keep="best")
     weights, history = train(tmp_path / "undisturbed", schedule=wild)
     losses = {row["step"]: row["eval_loss"] for row in history if "eval_loss" in row}
     best = min(losses, key=lambda step: losses[step])
-    assert best < 40, "else nothing is shown here"
+    assert best + 3 < max(losses), "else nothing is shown here"
     folder = training.weights_elsewhere(wild, tmp_path / "undisturbed")
     assert folder is not None
     assert files.read_json(folder / "best.json")["step"] == best
@@ -489,7 +499,7 @@ def test_the_history_keeps_nothing_that_changes_from_run_to_run() -> None:
         {"eval_loss": 2.0, "eval_runtime": 1.23, "eval_samples_per_second": 9.0, "epoch": 1.0, "step": 20},
         {"train_runtime": 12.3, "train_loss": 3.0, "epoch": 1.0, "step": 20},
     ]
-    assert training._history(log) == [
+    assert training.history_of(log) == [
         {"step": 10, "epoch": 0.5, "loss": 3.12346, "grad_norm": 1.0, "learning_rate": 0.1},
         {"step": 20, "epoch": 1.0, "eval_loss": 2.0},
     ]

@@ -1,0 +1,1 @@
+"""How fast and how well a device answers, and what it is: reports, and their comparison."""

@@ -1,0 +1,1 @@
+"""Set-up of this checkout, and what devices are set up from. Standard library only."""
