@@ -19,13 +19,13 @@ from ..errors import UserError
 from ..lamp import validation
 from ..lamp.asking import RequestFormat
 from ..lamp.program import Program, compact
-from . import flashing, prefix_cache
+from . import editing, flashing, prefix_cache
 from .generate import Answer, Generator
 from .safety import SAFE_PROGRAM, Filter
 
 log = logging.getLogger(__name__)
 
-Source = Literal["model", "fallback", "safe"]
+Source = Literal["model", "edit", "fallback", "safe"]
 
 # A wish is a sentence or two. More is cut: reading it would take the time in which the lamp should answer.
 MOST_CHARACTERS = 400
@@ -65,7 +65,8 @@ class Settings:
     that knows only the lamp, 4096 for others, more where the system prompt needs it. max_tokens: of an answer, which is
     closed there. temperature: 0 gives the likeliest answer, always the same; higher ones vary. safety: whether requests
     and answers are screened; auto: where the model is a general one. flashing: whether flashes faster than three a
-    second may be shown. cache: folder for the evaluated system prompt; None: it is kept in memory alone.
+    second may be shown. edits: whether plain changes of the running program are made by rule. cache: folder for the
+    evaluated system prompt; None: it is kept in memory alone.
     """
 
     threads: int | None = None
@@ -74,6 +75,7 @@ class Settings:
     temperature: float = 0.0
     safety: Literal["auto", "on", "off"] = "auto"
     flashing: bool = False
+    edits: bool = True
     cache: Path | None = None
 
 
@@ -81,7 +83,8 @@ class Settings:
 class Reply:
     """A program and where it came from. text: the program as compact JSON. changed: it changes the one that ran.
 
-    source: model; fallback where the model gave nothing that can be shown; safe where the request was refused.
+    source: model; edit where a plain change ("slower") was made by rule; fallback where the model gave nothing that can
+    be shown; safe where the request was refused.
     remarks: what its owner should know, in sentences without a capital. n_tokens, first_token_ms: of the model, 0 where
     it was not asked. total_ms: from the request to this reply.
     """
@@ -178,7 +181,7 @@ class Answerer:
             program,
             compact(program),
             source,
-            running is not None and source == "model" and _REMARKS["alone"] not in remarks,
+            source == "edit" or (running is not None and source == "model" and _REMARKS["alone"] not in remarks),
             tuple(remarks),
             given.n_tokens if given else 0,
             given.first_token_ms if given else 0.0,
@@ -196,6 +199,8 @@ class Answerer:
             remarks.append(verdict.line)
             return SAFE_PROGRAM, "safe", None
         try:
+            if running is not None and self.settings.edits and (plain := editing.edited(wish, running)):
+                return self._bearable(validation.parse(compact(plain)), "edit", None, remarks)
             given = self._generate(wish, running, seed, remarks)
             program = validation.parse(given.text)
         except Exception:
@@ -207,7 +212,7 @@ class Answerer:
         if self.filter and not self.filter.program(program).safe:
             remarks.append(_REMARKS["unsafe answer"])
             return FALLBACK, "fallback", given
-        return self._bearable(program, given, remarks)
+        return self._bearable(program, "model", given, remarks)
 
     def _generate(self, wish: str, running: Program | None, seed: int, remarks: list[str]) -> Answer:
         ids = self._tokens(wish, running)
@@ -227,14 +232,16 @@ class Answerer:
         said = self._format.messages(wish, None if running is None else compact(running))
         return self._generator.tokens(self._generator.prompt(said))
 
-    def _bearable(self, program: Program, given: Answer, remarks: list[str]) -> tuple[Program, Source, Answer]:
+    def _bearable(
+        self, program: Program, source: Source, given: Answer | None, remarks: list[str]
+    ) -> tuple[Program, Source, Answer | None]:
         if self.settings.flashing or not flashing.too_fast(program):
-            return program, "model", given
+            return program, source, given
         remarks.append(_REMARKS["slowed"])
         calm = flashing.slowed(program)
         if flashing.too_fast(calm):
             return FALLBACK, "fallback", given
-        return calm, "model", given
+        return calm, source, given
 
 
 # What chat templates write between turns: said by somebody, it is no such thing.

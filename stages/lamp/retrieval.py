@@ -16,9 +16,9 @@ def nearest_answers(prompts: list[str], train_file: Path) -> list[str]:
     train_file: chat rows. Raises UserError for a file that is missing or broken.
     """
     rows = [row["messages"] for row in files.read_rows(train_file, ("messages",))]
-    asked = [_plain(row[1]["content"]) for row in rows]
+    asked = [_plain(row[-2]["content"]) for row in rows]
     found = (process.extractOne(_plain(prompt), asked, scorer=fuzz.token_sort_ratio) for prompt in prompts)
-    return [rows[match[2]][2]["content"] for match in found]
+    return [rows[match[2]][-1]["content"] for match in found]
 
 
 def _plain(text: str) -> str:

@@ -87,8 +87,19 @@ def test_a_change_is_put_to_the_model_with_the_running_program(
     rendered = Generator.prompt
     monkeypatch.setattr(Generator, "prompt", lambda self, said: prompts.append(rendered(self, said)) or prompts[-1])
     running = validation.parse(taught_answers["red"])
-    assert lamp.answer("slower", running).changed
-    assert f"Lamp program: slower\nRunning: {compact(running)}" in prompts[-1]
+    assert lamp.answer("as if it was winter", running).changed
+    assert f"Lamp program: as if it was winter\nRunning: {compact(running)}" in prompts[-1]
+
+
+def test_a_plain_change_is_made_by_rule_unless_that_is_switched_off(
+    lamp: Answerer, taught_answers: dict[str, str]
+) -> None:
+    running = validation.parse(taught_answers["red"])
+    reply = lamp.answer("now in green", running)
+    assert (reply.source, reply.changed, reply.n_tokens) == ("edit", True, 0)
+    assert reply.text == taught_answers["red"].replace("#FF0000", "#00C800")
+    with Answerer(lamp.model, replace(SETTINGS, edits=False)) as answerer:
+        assert answerer.answer("now in green", running).source == "model"
 
 
 def test_a_running_program_that_does_not_fit_is_left_out_and_the_reply_says_so(
@@ -97,7 +108,7 @@ def test_a_running_program_that_does_not_fit_is_left_out_and_the_reply_says_so(
     step = validation.parse(taught_answers["red"])["program"]["steps"][0]
     steps = [{**step, "id": f"a rather long name {n}", "duration": 1000 + n} for n in range(300)]
     large = validation.parse(compact({"program": {"name": "long", "steps": steps}}))  # type: ignore[typeddict-item]
-    reply = lamp.answer("slower", large)
+    reply = lamp.answer("as if it was winter", large)
     assert (reply.source, reply.changed) == ("model", False)
     assert "too long to be changed" in reply.remarks[0]
 
@@ -126,7 +137,7 @@ def test_a_model_that_breaks_leaves_the_running_program_on(
 
     monkeypatch.setattr(Generator, "generate", broken)
     running = validation.parse(taught_answers["red"])
-    reply = lamp.answer("slower", running)
+    reply = lamp.answer("as if it was winter", running)
     assert (reply.program, reply.source, reply.changed) == (running, "fallback", False)
 
 

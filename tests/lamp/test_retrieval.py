@@ -27,6 +27,12 @@ def test_the_nearest_request_is_the_one_with_the_most_similar_words(tmp_path):
     assert nearest_answers(["show a star", "please draw the dog"], known) == ["star", "dog"]
 
 
+def test_rows_without_a_system_turn_are_read_as_well(tmp_path):
+    chat = [{"role": "user", "content": "draw a dog"}, {"role": "assistant", "content": "dog"}]
+    files.write_rows(tmp_path / "train.jsonl", [{"messages": chat}])
+    assert nearest_answers(["the dog"], tmp_path / "train.jsonl") == ["dog"]
+
+
 def test_politeness_does_not_make_requests_similar(tmp_path):
     known = train_file(tmp_path, ("could you please show a cat", "cat"), ("skull", "skull"))
     assert nearest_answers(["could you please show a skull"], known) == ["skull"]

@@ -35,8 +35,9 @@ class Reply(BaseModel):
 
     id: str = Field(description="Names this request, for `instead`.")
     program: dict[str, Any] = Field(description="The lamp program: name, steps, loop, on_complete.")
-    source: Literal["model", "fallback", "safe"] = Field(
-        description="fallback: the model gave nothing that can be shown; safe: the request was refused."
+    source: Literal["model", "edit", "fallback", "safe"] = Field(
+        description="edit: a plain change, made by rule; fallback: the model gave nothing that can be shown; safe: the"
+        " request was refused."
     )
     changed: bool = Field(description="The program changes the one that ran before.")
     could_change: bool = Field(description="A program was running that the request could have changed.")
