@@ -137,9 +137,14 @@ class Answerer:
         """How requests are put to the model."""
         return self._format
 
+    @property
+    def _general(self) -> bool:
+        """Whether the model knows more than lamp programs."""
+        return self._generator.n_parameters >= GENERAL_PARAMETERS
+
     def _make_room(self) -> None:
         """Keep the evaluated beginning of all prompts; with a longer context where that leaves no room."""
-        general = self._generator.n_parameters >= GENERAL_PARAMETERS
+        general = self._general
         prefix = self._prefix()
         needed = len(prefix) + self.settings.max_tokens + MOST_CHARACTERS
         if self.settings.context is None and (general or needed > self._generator.n_ctx):
@@ -158,8 +163,7 @@ class Answerer:
         return prefix_cache.common_beginning(*(self._tokens(request, None) for request in ("a", "b")))
 
     def _filter(self, file: Path | None) -> Filter | None:
-        general = self._generator.n_parameters >= GENERAL_PARAMETERS
-        if self.settings.safety == "off" or (self.settings.safety == "auto" and not general):
+        if self.settings.safety == "off" or (self.settings.safety == "auto" and not self._general):
             return None
         if file is None or not file.is_file():
             raise UserError(

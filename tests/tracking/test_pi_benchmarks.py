@@ -19,17 +19,6 @@ from stages.tracking.runs import Tracker
 from tests.device.benchmark import reports
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database without runs: making its tables takes seconds."""
-    root = tmp_path_factory.mktemp("prepared")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("DVC_ROOT", str(root))
-        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
-        runs._client("unused")
-    return root / "mlruns" / "mlflow.db"
-
-
 @pytest.fixture
 def root(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with an empty database and a training set, which is the working folder."""
